@@ -1,0 +1,1 @@
+"""Cited question answering over a folder of documents: every answer is a verbatim span of one of them."""

@@ -1,0 +1,221 @@
+"""Read a folder of files into documents: the first stage."""
+
+import codecs
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from qa.errors import CorpusError
+from qa.formats import Block, Parsed, html, markdown, plaintext
+
+PARSERS: dict[str, Callable[[str], Parsed]] = {
+    ".md": markdown.parse,
+    ".markdown": markdown.parse,
+    ".txt": plaintext.parse,
+    ".html": html.parse,
+    ".htm": html.parse,
+}
+QUESTION_SET = "questions.jsonl"  # the evaluation set that may lie at the top of a corpus: not a document
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.I)
+# Only what pages are written in: Python's other codecs are no character sets, slow or able to make half characters.
+_WEB_CHARSETS = re.compile(
+    r"iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb18030|big5|euc-jp|iso-2022-jp|cp1252|cp932|cp949"
+)
+# What browsers read instead: wider sets of the same bytes (WHATWG Encoding Standard, 4.2).
+_WIDER_CHARSETS = {
+    **dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "shift-jis"), "cp932"),
+    "euc-kr": "cp949",
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file as it is searched, served and cited: every offset counts code points of `text`."""
+
+    id: str  # from the path: the same file keeps its id when it is edited
+    path: str  # within the corpus, with forward slashes
+    title: str
+    kind: str
+    source: str  # where the text comes from, as the front matter says
+    url: str
+    language: str  # BCP 47
+    license: str
+    sha256: str  # of `text` in UTF-8
+    text: str
+    blocks: tuple[Block, ...]
+    questions: tuple[tuple[int, str], ...]  # (offset, question that the section there answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about one file that the person who rebuilds should know."""
+
+    path: str
+    reason: str
+    skipped: bool  # False: the file is indexed all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The documents of a folder, by path, and what was remarkable on the way."""
+
+    documents: tuple[Document, ...]
+    notices: tuple[Notice, ...]
+
+
+def read_corpus(folder: Path, max_document_bytes: int) -> Corpus:
+    """Read every readable document below `folder`.
+
+    Args:
+        folder: the corpus; hidden files and folders (a leading dot) are passed over.
+        max_document_bytes: larger files are skipped with a notice.
+    Raises:
+        CorpusError: `folder` is no folder, or nothing in it could be read.
+    """
+    if not folder.is_dir():
+        raise CorpusError(f"{folder} is not a folder; name the folder of documents with --corpus")
+    documents: list[Document] = []
+    notices: list[Notice] = []
+    root = folder.resolve()
+    unreadable: list[OSError] = []
+    for path in _walk(root, unreadable.append):
+        name = path.relative_to(root).as_posix()
+        try:
+            source, notice = _read_source(path, root, max_document_bytes)
+            document, more = parse_document(name, source)
+        except (OSError, ValueError) as error:
+            notices.append(Notice(_printable(name), _reason(error), skipped=True))
+            continue
+        documents.append(document)
+        notices += [Notice(name, reason, skipped=False) for reason in (*notice, *more)]
+    for failure in unreadable:
+        name = Path(str(failure.filename)).relative_to(root).as_posix()
+        notices.append(Notice(_printable(name), f"folder cannot be read: {_reason(failure)}", skipped=True))
+    if not documents:
+        listed = "".join(f"\n  {n.path}: {n.reason}" for n in notices[:20])
+        known = ", ".join(PARSERS)
+        raise CorpusError(f"no readable document in {folder} (read are {known}){listed}")
+    return Corpus(tuple(documents), tuple(notices))
+
+
+def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
+    """Return the document that `source` is, and notices about it.
+
+    Args:
+        path: within the corpus, with forward slashes; its ending names the format.
+        source: the decoded file.
+    Raises:
+        ValueError: there is no text in it; the message says so.
+    """
+    pure = PurePosixPath(path)
+    parsed = PARSERS[pure.suffix.lower()](source.replace("\r\n", "\n").replace("\r", "\n"))
+    if not parsed.text.strip():
+        raise ValueError("there is no text in it")
+    meta = parsed.metadata
+    document = Document(
+        id=document_id(path),
+        path=path,
+        title=meta.get("title") or _first_heading(parsed) or " ".join(pure.stem.split()),
+        kind=meta.get("kind", ""),
+        source=meta.get("retold_from") or meta.get("source", ""),
+        url=url if (url := meta.get("url", "")).lower().startswith(("https://", "http://")) else "",
+        language=meta.get("language", "en"),
+        license=meta.get("license", ""),
+        sha256=hashlib.sha256(parsed.text.encode()).hexdigest(),
+        text=parsed.text,
+        blocks=parsed.blocks,
+        questions=parsed.questions,
+    )
+    return document, parsed.notices
+
+
+def document_id(path: str) -> str:
+    """Return a readable id that is unique to `path`, safe in an address."""
+    slug = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(path).stem.lower()).strip("-")[:40].strip("-")
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return f"{slug}-{digest}" if slug else digest
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _printable(name: str) -> str:
+    """Return a file name on one line, with what is no character written as a code."""
+    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in name)
+
+
+def _first_heading(parsed: Parsed) -> str:
+    headings = (b for b in parsed.blocks if b.kind == "heading")
+    first = next((b for b in headings if b.level == 1), None)
+    return " ".join(parsed.text[first.start : first.end].split()) if first else ""
+
+
+def _walk(root: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
+    """Yield every file below `root` in a fixed order; linked folders are not entered."""
+    for folder, subfolders, files in os.walk(root, onerror=unreadable):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        linked = [name for name in subfolders if Path(folder, name).is_symlink()]
+        for name in sorted([*files, *linked]):
+            path = Path(folder, name)
+            if not name.startswith(".") and path != root / QUESTION_SET:
+                yield path
+
+
+def _read_source(path: Path, root: Path, max_bytes: int) -> tuple[str, tuple[str, ...]]:
+    """Return the decoded file and notices; raise ValueError or OSError with the reason if it is to be skipped."""
+    if any(unicodedata.category(ch) in ("Cc", "Cs") for ch in str(path.relative_to(root))):
+        raise ValueError("has a name that cannot be cited: it holds control characters or is not UTF-8")
+    if path.is_symlink():
+        target = _target(path)
+        if not target.is_relative_to(root):
+            raise ValueError("is a link that leads out of the corpus")
+        if target.is_dir():
+            raise ValueError("is a link to a folder; linked folders are not entered")
+    if path.suffix.lower() not in PARSERS:
+        raise ValueError(f"unknown kind of file (read are {', '.join(PARSERS)})")
+    if not path.is_file():
+        raise ValueError("is not a regular file")
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise ValueError(f"has {size:,} bytes, more than the limit of {max_bytes:,} (QA_MAX_DOCUMENT_BYTES)")
+    data = path.read_bytes()
+    if not data.strip():
+        raise ValueError("is empty")
+    return _decode(data, is_html=path.suffix.lower() in (".html", ".htm"))
+
+
+def _target(link: Path) -> Path:
+    try:
+        return link.resolve()
+    except RuntimeError as error:  # what Python before 3.13 says of links that lead to each other
+        raise ValueError("is a link that leads back to itself") from error
+
+
+def _decode(data: bytes, *, is_html: bool) -> tuple[str, tuple[str, ...]]:
+    """Decode by byte order mark, as UTF-8, by the charset a page declares, or as Windows-1252 with a notice."""
+    declared = _META_CHARSET.search(data[:2048]) if is_html else None
+    candidates = [encoding for bom, encoding in _BOMS if data.startswith(bom)] or ["utf-8"]
+    if declared:
+        charset = declared.group(1).decode("ascii", "replace").lower()
+        charset = _WIDER_CHARSETS.get(charset, charset)
+        if _WEB_CHARSETS.fullmatch(charset):
+            candidates.append(charset)
+    for encoding in (*candidates, "cp1252"):
+        try:
+            text = data.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if len(_CONTROL.findall(text)) > len(text) // 1000 or "\x00" in text:
+            break
+        guessed = encoding == "cp1252" and encoding not in candidates
+        return text, ("is not UTF-8; read as Windows-1252",) if guessed else ()
+    raise ValueError("is not text (binary data or an unknown encoding)")

@@ -1,0 +1,187 @@
+"""HTML pages: the text that a reader sees of the main part, without scripts, navigation and footers."""
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from qa.formats import BlockKind, Parsed, TextBuilder
+
+_HIDDEN = frozenset(
+    "script style template noscript head nav footer aside button select textarea input iframe object svg math "
+    "canvas video audio dialog".split()
+)
+_BLOCK = frozenset(
+    "address article blockquote body center dd details div dl dt fieldset figcaption figure form header hgroup html "
+    "legend li main ol p section summary table caption tbody thead tfoot tr ul menu hr".split()
+)
+_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_CONTAINER = re.compile(
+    r"<(/?)(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption|figure|footer|form|"
+    r"header|hgroup|main|menu|nav|ol|pre|search|section|summary|ul)\b[^<>]*>",
+    re.I,
+)
+_MAX_DEPTH = 1000  # twice what browsers keep; for every container the parser looks at all that it stands in
+_COLLAPSIBLE = re.compile(r"[ \t\n\r\f]+")  # a no-break space is a character of the text and stays
+
+
+def parse(source: str) -> Parsed:
+    """Return text, blocks and metadata (title, language, url) of an HTML page."""
+    tree = LexborHTMLParser(_flattened(source))
+    return _Walker().run(tree.root) if tree.root else TextBuilder().build()
+
+
+def _flattened(source: str) -> str:
+    """Return the page without the tags of containers that stand deeper than _MAX_DEPTH; their text stays."""
+    depth = 0
+
+    def keep(tag: re.Match[str]) -> str:
+        nonlocal depth
+        closing = bool(tag[1])
+        deepest = depth if closing else depth + 1
+        depth = max(0, depth - 1) if closing else depth + 1
+        return "" if deepest > _MAX_DEPTH else tag[0]
+
+    return _CONTAINER.sub(keep, source)
+
+
+class _Walker:
+    """Walk the tree without recursion, so that no depth of nesting can exhaust the stack."""
+
+    def __init__(self) -> None:
+        self._builder = TextBuilder()
+        self._inline: list[str] = []
+        self._lists: list[int | None] = []  # one entry for each open list: the next number, or None for bullets
+        self._marker = ""
+        self._heading = 0
+        self._row: list[str] | None = None
+        self._metadata: dict[str, str] = {}
+
+    def run(self, root: LexborNode) -> Parsed:
+        stack: list[tuple[LexborNode, bool]] = [(root, False)]
+        while stack:
+            node, leaving = stack.pop()
+            if leaving:
+                self._leave(node.tag or "")
+                continue
+            if not self._enter(node):
+                continue
+            stack.append((node, True))
+            child = node.last_child
+            while child is not None:
+                stack.append((child, False))
+                child = child.prev
+        self._flush()
+        return self._builder.build(self._metadata)
+
+    def _enter(self, node: LexborNode) -> bool:
+        """Take in one node; return whether its children are to be visited."""
+        tag = node.tag or ""
+        if tag == "-text":
+            self._inline.append(_COLLAPSIBLE.sub(" ", node.text_content or ""))
+            return False
+        if tag == "head":
+            self._read_head(node)
+        if tag in _HIDDEN or tag.startswith(("-", "!")) or "hidden" in node.attributes:
+            return False
+        if tag == "html" and (language := node.attributes.get("lang")):
+            self._metadata["language"] = language
+        if tag == "br":
+            self._inline.append("\n")
+        elif tag == "img":
+            self._inline.append(node.attributes.get("alt") or "")
+        elif tag == "pre" and self._row is None:
+            self._flush()
+            self._builder.add("code", _text_of(node))
+            return False
+        elif tag in _HEADINGS:
+            self._flush()
+            self._heading = _HEADINGS[tag]
+        elif tag in ("td", "th"):
+            self._flush()
+        elif tag in _BLOCK or tag == "pre":
+            self._flush()
+            if tag == "table":
+                self._end_row()  # a table within a cell: the outer one only lays out the page
+            self._open_list_or_row(tag, node)
+        return True
+
+    def _open_list_or_row(self, tag: str, node: LexborNode) -> None:
+        if tag in ("ul", "ol", "menu"):
+            start = node.attributes.get("start") or "1"
+            self._lists.append((int(start) if re.fullmatch("[0-9]{1,9}", start) else 1) if tag == "ol" else None)
+        elif tag == "li":
+            number = self._lists[-1] if self._lists else None
+            self._marker = "- " if number is None else f"{number}. "
+            if number is not None:
+                self._lists[-1] = number + 1
+        elif tag == "tr":
+            self._row = []
+
+    def _leave(self, tag: str) -> None:
+        if tag in _HEADINGS:
+            self._flush()
+            self._heading = 0
+        elif tag in ("td", "th"):
+            if self._row is not None:
+                self._row.append(self._take_inline().replace("\n", " "))
+            else:
+                self._flush()
+        elif tag == "tr":
+            self._end_row()
+        elif tag in _BLOCK:
+            self._flush()
+            if tag in ("ul", "ol", "menu"):
+                self._lists.pop()
+                self._marker = ""
+
+    def _end_row(self) -> None:
+        """Add the cells of the open row, if there is one, and what stands in it outside of a cell."""
+        if self._row is not None:
+            row, self._row = self._row, None
+            outside = self._take_inline().replace("\n", " ")
+            self._builder.add_row([*row, outside] if outside else row)
+
+    def _take_inline(self) -> str:
+        """Return the collected inline text; the only line breaks in it are those of `<br>`."""
+        text = re.sub(" {2,}", " ", "".join(self._inline))
+        self._inline.clear()
+        return "\n".join(line.strip(" ") for line in text.split("\n")).strip("\n")
+
+    def _flush(self) -> None:
+        """Add what was collected as one block of the kind that is open."""
+        if self._row is not None:  # block elements inside a table cell
+            self._inline.append(" ")
+            return
+        text = self._take_inline()
+        kind: BlockKind = "heading" if self._heading else "item" if self._lists else "paragraph"
+        if kind == "heading":
+            self._builder.add(kind, text.replace("\n", " "), level=self._heading)
+        elif kind == "item" and text.strip():
+            self._builder.add(kind, text, level=len(self._lists) - 1, marker=self._marker)
+            self._marker = ""
+        else:
+            self._builder.add(kind, text)
+
+    def _read_head(self, head: LexborNode) -> None:
+        title = head.css_first("title")
+        if title is not None and (text := " ".join(title.text().split())):
+            self._metadata["title"] = text
+        link = head.css_first('link[rel="canonical"]')
+        if link is not None and (url := link.attributes.get("href")):
+            self._metadata["url"] = url
+
+
+def _text_of(node: LexborNode) -> str:
+    """Return the text below a node as it is written; not by `node.text`, which recurses."""
+    parts, stack = [], [node]
+    while stack:
+        current = stack.pop()
+        if current.tag == "-text":
+            parts.append(current.text_content or "")
+        elif current.tag == "br":
+            parts.append("\n")
+        child = current.last_child
+        while child is not None:
+            stack.append(child)
+            child = child.prev
+    return "".join(parts)

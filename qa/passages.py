@@ -1,0 +1,161 @@
+"""Cut sections into passages, what is searched and cited: the third stage."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from qa.documents import Document
+from qa.formats import Block
+from qa.sections import Section
+from qa.sentences import Span, sentence_spans
+
+TARGET_CHARS = 1000  # a passage grows up to this; measured best between 600 and 1,000 (docs/evaluation.md)
+MAX_CHARS = 1200  # never more, whatever the text is like
+OVERLAP_CHARS = 300  # a longer last sentence is not repeated in the next passage
+MARKER_CHARS = 20  # kept free for the marker of a list item
+SHORT_LABEL_CHARS = 60  # a shorter first sentence of a list item ("Odo.") stays with the second
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of one document, searched and cited whole: `text == document.text[start:end]`."""
+
+    id: str  # from document, place and text: same input, same id
+    document_id: str
+    headings: tuple[str, ...]  # outermost first, () above the first heading
+    start: int  # in code points of the document's text
+    end: int  # exclusive
+    text: str
+    sentences: tuple[Span, ...]  # in code points of the document's text, in order, within start..end
+    context: str  # title, headings and, within a list, its lead-in: put in front when embedding, never cited
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A sentence, list item or table row with what may stand between it and the one before."""
+
+    start: int  # of the piece, with the marker of a list item
+    sentence: Span
+    block: int
+    glued: bool  # must not be parted from the unit before it
+    lead_in: str
+
+
+def passages_of(document: Document, section: Section) -> list[Passage]:
+    """Return the passages of one section, in order: whole sentences, at most MAX_CHARS, overlapping by a sentence."""
+    units = _units(document, section)
+    passages = []
+    first = 0
+    after = 0
+    while after < len(units):
+        after = _end_of_passage(units, first, after)
+        passages.append(_passage(document, section, units[first:after]))
+        if after < len(units):
+            first = _start_of_next(units, first, after)
+    return passages
+
+
+def _units(document: Document, section: Section) -> list[_Unit]:
+    units: list[_Unit] = []
+    lead_in, in_list = "", False
+    for number, block in enumerate(section.blocks):
+        is_list = block.kind in ("item", "row")
+        if is_list and not in_list:
+            lead_in = _lead_in(document, section.blocks[number - 1]) if number else ""
+        for i, span in enumerate(_block_sentences(document, block)):
+            opens_list = is_list and not in_list and i == 0
+            glued = (
+                (opens_list and (bool(lead_in) or _is_quotation(document, units)))
+                or (is_list and i > 0 and units[-1].sentence[1] - units[-1].start < SHORT_LABEL_CHARS)
+                or (i > 0 and document.text[span[0]] in "([")  # a source or an aside
+            )
+            start = block.start if i == 0 and span[0] - block.start <= MARKER_CHARS else span[0]
+            units.append(_Unit(start, span, number, glued, lead_in if is_list else ""))
+        in_list = is_list
+    return units
+
+
+def _block_sentences(document: Document, block: Block) -> list[Span]:
+    if block.kind != "code":
+        return sentence_spans(document.text, block.content, block.end, document.language, MAX_CHARS - MARKER_CHARS)
+    spans, start = [], block.start
+    for line in document.text[block.start : block.end].splitlines(keepends=True):
+        spans += sentence_spans(document.text, start, start + len(line), document.language, MAX_CHARS - MARKER_CHARS)
+        start += len(line)
+    return spans
+
+
+def _is_quotation(document: Document, units: list[_Unit]) -> bool:
+    """Tell whether the text so far ends with a quotation: a list item below it names who said it."""
+    return bool(units) and document.text[units[-1].sentence[1] - 1] in '"”»'
+
+
+def _lead_in(document: Document, block: Block) -> str:
+    """Return the last sentence of the paragraph above a list if it introduces the list, else ""."""
+    if block.kind != "paragraph":
+        return ""
+    spans = _block_sentences(document, block)
+    text = document.text[spans[-1][0] : spans[-1][1]] if spans else ""
+    return text if text.endswith(":") and len(text) <= OVERLAP_CHARS else ""
+
+
+def _end_of_passage(units: list[_Unit], first: int, covered: int) -> int:
+    """Return the unit after the last one of the passage that begins at `first` and takes in at least unit `covered`.
+
+    What is left of the section is shared out evenly, so that no short rest remains; of the places within reach, the end
+    of a paragraph or list item is preferred.
+    """
+    begin = units[first].start
+    rest = units[-1].sentence[1] - begin
+    if rest <= MAX_CHARS:
+        return len(units)
+    ideal = rest / -(-rest // TARGET_CHARS)
+    best, best_cost = covered + 1, float("inf")
+    for after in range(covered + 1, len(units) + 1):
+        length = units[after - 1].sentence[1] - begin
+        if length > TARGET_CHARS and after > covered + 1 and (length > MAX_CHARS or best_cost < float("inf")):
+            break
+        if after < len(units) and units[after].glued:
+            continue
+        inside_block = after < len(units) and units[after].block == units[after - 1].block
+        cost = abs(length - ideal) + (150 if inside_block else 0)
+        if cost < best_cost:
+            best, best_cost = after, cost
+    return best
+
+
+def _start_of_next(units: list[_Unit], first: int, after: int) -> int:
+    """Return where the next passage begins: one sentence back, two when they are short, none when it is long."""
+    start = after
+    for back in (1, 2):
+        candidate = after - back
+        if candidate <= first or units[after - 1].sentence[1] - units[candidate].start > OVERLAP_CHARS // back:
+            break
+        if units[after].sentence[1] - units[candidate].start > MAX_CHARS:
+            break
+        if not units[candidate].glued:
+            start = candidate
+    return start
+
+
+def _passage(document: Document, section: Section, units: list[_Unit]) -> Passage:
+    start, end = units[0].start, units[-1].sentence[1]
+    text = document.text[start:end]
+    key = "\0".join((document.path, str(start), str(end), text)).encode()
+    return Passage(
+        id=hashlib.sha256(key).hexdigest()[:16],
+        document_id=document.id,
+        headings=section.headings,
+        start=start,
+        end=end,
+        text=text,
+        sentences=tuple(unit.sentence for unit in units),
+        context=_context(document, section, units[0].lead_in if units[0].lead_in not in text else ""),
+    )
+
+
+def _context(document: Document, section: Section, lead_in: str) -> str:
+    # A title that is only the file's name says nothing about the text.
+    title = "" if document.title == PurePosixPath(document.path).stem else document.title
+    path = " › ".join(part for part in (title, *section.headings) if part)
+    return (f"{path}. " if path else "") + (f"{lead_in} " if lead_in else "")

@@ -1,0 +1,44 @@
+"""Words as the keyword search sees them: one way for the index, the questions and the highlights."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import Stemmer
+from bm25s.stopwords import STOPWORDS_EN_PLUS
+
+_WORD = re.compile(r"\w[\w\u0300-\u036f]*")  # with the accents that are characters of their own
+_stemmer = Stemmer.Stemmer("english")
+STOPWORDS = frozenset(STOPWORDS_EN_PLUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a text: its place, its folded form and its stem."""
+
+    start: int  # in code points of the text
+    end: int
+    folded: str  # lower case, without accents
+    stem: str
+
+
+def fold(word: str) -> str:
+    """Return `word` in lower case without accents, so that "cafe" finds "Café", however its accent is written."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(ch for ch in decomposed if not unicodedata.combining(ch))
+
+
+def words_of(text: str) -> list[Word]:
+    """Return the words of `text` that carry meaning: no stop words, no single letters; digits stay."""
+    found = []
+    for match in _WORD.finditer(text):
+        folded = fold(match.group())
+        if folded in STOPWORDS or (len(folded) < 2 and not folded.isdigit()) or not folded:
+            continue
+        found.append(Word(match.start(), match.end(), folded, _stemmer.stemWord(folded)))
+    return found
+
+
+def stems(text: str) -> list[str]:
+    """Return the stems of the words of `text`, in order, repeated as they are."""
+    return [word.stem for word in words_of(text)]

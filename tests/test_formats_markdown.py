@@ -1,0 +1,170 @@
+import time
+
+import pytest
+
+from qa.formats import markdown
+
+
+def kinds(source):
+    parsed = markdown.parse(source)
+    return [(block.kind, block.level, parsed.text[block.content : block.end]) for block in parsed.blocks]
+
+
+def test_markup_is_gone_and_entities_are_decoded():
+    """The text is what a reader sees: no markup, tags or comments; link texts, image descriptions and entities stay."""
+    source = "# A *b* `c` &amp; d\n\n[link](http://x) ![cat](y.png) <b>bold</b><!-- no --> a<br>b \\* &nbsp;x\nnext"
+
+    assert kinds(source) == [
+        ("heading", 1, "A b c & d"),
+        ("paragraph", 0, "link cat bold a\nb * \u00a0x\nnext"),
+    ]
+
+
+def test_lists_keep_their_depth_and_get_markers():
+    """List items are blocks with their depth; markers are set anew, numbers go on from the first one."""
+    parsed = markdown.parse("3. three\n7. four\n   - deep\n\n     more of deep\n\n* x")
+
+    assert parsed.text == "3. three\n4. four\n- deep\nmore of deep\n- x"
+    assert [block.level for block in parsed.blocks] == [0, 0, 1, 1, 0]
+    assert [parsed.text[block.start : block.content] for block in parsed.blocks] == ["3. ", "4. ", "- ", "", "- "]
+
+
+def test_tables_become_rows_of_cells():
+    """A table row is one block, its cells parted by bars; a line break in a cell is a space."""
+    assert kinds("|a|b|\n|-|-|\n|c<br>d|`e`|\n||f|\n|||") == [
+        ("row", 0, "a | b"),
+        ("row", 0, "c d | e"),
+        ("row", 0, "| f"),
+    ]
+
+
+def test_code_keeps_its_lines():
+    """Fenced and indented code keeps line breaks, indentation and characters that are markup elsewhere."""
+    source = "```py\n  a = *b*\n\nc\n```\n\ntext\n\n    d <e>"
+
+    assert kinds(source) == [("code", 0, "  a = *b*\n\nc"), ("paragraph", 0, "text"), ("code", 0, "d <e>")]
+
+
+def test_text_in_html_blocks_is_read():
+    """What a reader sees of an HTML block belongs to the text; scripts and comments do not."""
+    source = (
+        "<details><summary>More</summary>\n<ul><li>hidden <b>word</b></ul>\n</details>\n\n<script>no()</script>\n\nend"
+    )
+
+    assert [text for _, _, text in kinds(source)] == ["More", "hidden word", "end"]
+
+
+def test_questions_in_comments_know_their_place():
+    """A `questions:` comment gives questions with the offset where it stands; other comments give none."""
+    front = "---\nquestions:\n- First?\n---\n"
+    source = f"{front}# A\n\n<!-- questions:\n- Who?\n* Why  \nno\n-->\n\ntext\n\n# B\n\n<!--questions:\n- What?\n-->"
+
+    parsed = markdown.parse(source)
+
+    assert parsed.questions == ((0, "First?"), (1, "Who?"), (1, "Why"), (10, "What?"))
+    assert parsed.text == "A\n\ntext\n\nB"
+
+
+def test_front_matter_is_plain_text_values():
+    """Values of the front matter stay the text that they are, on one line; lists and maps are left out."""
+    parsed = markdown.parse(
+        '---\ntitle: "A: b"\ndate: 2020-01-01\nflag: yes\nnone:\ntags: [a]\nlong: >\n  x\n  y\n...\nText.'
+    )
+
+    assert parsed.metadata == {"title": "A: b", "date": "2020-01-01", "flag": "yes", "long": "x y"}
+    assert parsed.text == "Text."
+
+
+@pytest.mark.parametrize(
+    ("front", "reason"),
+    [
+        ('title: "open', "found unexpected end of stream"),
+        ("a: b: c", "mapping values are not allowed here"),
+        ("? [a]\n: b", "found unhashable key"),
+        ("a: &x *y", "alias"),
+        ("[" * 5000, "it is nested too deeply"),
+        ("a: \x01", "special characters are not allowed"),
+        ('a: "\\UFFFFFFFF"', ""),
+        ('a: "\\U00110000"', ""),
+    ],
+)
+def test_bad_front_matter_is_named_and_the_text_is_read(front, reason):
+    """Front matter that cannot be read gives a notice with the reason, no metadata, and does not hide the text."""
+    parsed = markdown.parse(f"---\n{front}\n---\nText.")
+
+    assert parsed.text == "Text."
+    assert parsed.metadata == {}
+    assert parsed.notices[0].startswith("front matter ignored: ")
+    assert reason in parsed.notices[0]
+
+
+def test_a_bomb_of_aliases_is_harmless():
+    """Aliases that stand for thousands of millions of values cost nothing."""
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{new}: &{new} [{','.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    began = time.process_time()
+
+    parsed = markdown.parse(f"---\n{bomb}questions: *i\ntitle: T\n---\nText.")
+
+    assert (parsed.metadata, parsed.questions, parsed.text) == ({"title": "T"}, (), "Text.")
+    assert time.process_time() - began < 1
+
+
+def test_halves_of_characters_do_not_get_into_the_metadata():
+    """An escape of half a surrogate pair in the front matter becomes a question mark."""
+    assert markdown.parse('---\ntitle: "a\\ud800b"\n---\nText.').metadata == {"title": "a?b"}
+
+
+@pytest.mark.parametrize(
+    "source", ["---\nText between rules.\n\n---\n\nMore.", "---\n- a\n- b\n---\nText.", "---\n\n---"]
+)
+def test_text_between_two_rules_is_text(source):
+    """Two horizontal rules with text between them are no front matter: no word is lost."""
+    text = markdown.parse(source).text
+
+    assert all(word in text for word in source.replace("-", " ").split())
+
+
+def test_empty_front_matter_ends_at_once():
+    """Front matter without a line ends at its own end, not at a later rule."""
+    assert markdown.parse("---\n---\nkept: one\n\n---\n\nkept two").text == "kept: one\n\nkept two"
+
+
+def test_front_matter_that_never_ends_is_read_as_text():
+    """Front matter longer than 65,536 characters is not read as YAML, which would take long; a notice says so."""
+    parsed = markdown.parse("---\n" + "a: b\n" * 20_000 + "---\nText.")
+
+    assert parsed.notices == ("front matter not read: it is longer than 65,536 characters",)
+    assert parsed.text.endswith("Text.")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ">" * 10_000 + " a",
+        "> " * 10_000 + "a",
+        "[" * 10_000 + "a",
+        "![" * 5_000,
+        "[a](" * 10_000,
+        "- " * 10_000 + "a",
+        "\n".join("  " * depth + "- a" for depth in range(1_000)),
+        "*a " * 20_000,
+        "`a``" * 10_000,
+        "<" * 20_000,
+        "<!-- questions:\n" * 20_000,
+        "<!-- questions:" + "\n" * 100_000,
+        "<div>\n\n" * 10_000,
+        "---\n" + "[" * 10_000 + "\n---\n",
+        "&" * 50_000,
+        "|a" * 20_000 + "\n" + "|-" * 20_000,
+    ],
+    ids=lambda source: source[:14].strip(),
+)
+def test_deep_or_endless_markup_takes_less_than_two_seconds(source):
+    """Markup nested or repeated thousands of times neither fails nor hangs."""
+    began = time.process_time()
+
+    markdown.parse(source)
+
+    assert time.process_time() - began < 2

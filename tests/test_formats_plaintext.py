@@ -1,0 +1,127 @@
+import time
+
+import pytest
+
+from qa.formats import plaintext
+
+LONG = ("A sentence of some length that goes on. " * 9).strip()
+
+
+def blocks(source):
+    parsed = plaintext.parse(source)
+    assert parsed.text == source
+    return [(block.kind, block.level, source[block.content : block.end]) for block in parsed.blocks]
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("= Early life =", 1),
+        ("==Early life==", 2),
+        ("  === Early life ===  ", 3),
+        ("Early life[]", 2),
+        ("Early life [edit]", 2),
+        ("Early life[Edit source]", 2),
+        ("Early life\n==========", 1),
+        ("Early life\n----------", 2),
+        ("Early life\n~~~~~~~~~", 2),
+    ],
+)
+def test_marked_headings_are_recognised(line, level):
+    """Wiki headings, headings with an edit link and underlined ones are headings, without their marks."""
+    assert blocks(f"Text above.\n\n{line}\n\nText below.") == [
+        ("paragraph", 0, "Text above."),
+        ("heading", level, "Early life"),
+        ("paragraph", 0, "Text below."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["a == b", "== a", "==", "see [1]", "x[]y", "[]", "----", "= a" + " " * 300 + "=", "long " * 60 + "[edit]"]
+)
+def test_what_only_looks_like_a_heading_is_text(line):
+    """Lines with marks on one side, rules alone and endless lines are no headings."""
+    assert all(kind == "paragraph" for kind, _, _ in blocks(f"Text above it here.\n\n{line}\n\nand text below."))
+
+
+def test_short_title_lines_are_headings_when_no_heading_is_marked():
+    """A short line with a capital and no full stop, above text, is a heading; the first one is the title."""
+    source = f"My garden\n{LONG}\nThe pond\nFrogs live there.\n- one\nPlants\n- two"
+
+    assert [(kind, level) for kind, level, _ in blocks(source)] == [
+        ("heading", 1),
+        ("paragraph", 0),
+        ("heading", 2),
+        ("paragraph", 0),
+        ("item", 0),
+        ("heading", 2),
+        ("item", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["lower case", "A sentence.", "A list:", "A clause,", '"He left."', "Word " * 15, "- Item", "Last line"]
+)
+def test_lines_that_are_no_titles_stay_text(line):
+    """Sentences, small letters, list items, long lines and lines with nothing below are no titles."""
+    below = "" if line == "Last line" else "\nText that stands below it, and ends."
+
+    assert ("heading", 2, line.strip()) not in blocks(f"{LONG}\n{line}{below}")
+
+
+def test_marked_headings_leave_other_short_lines_alone():
+    """Where some headings are marked, a short line without a mark is text."""
+    assert [kind for kind, _, _ in blocks(f"== Marked ==\nShort line\n{LONG}")] == ["heading", "paragraph", "paragraph"]
+
+
+@pytest.mark.parametrize("marker", ["- ", "* ", "+ ", "• ", "◦ ", "1. ", "23) ", "-    "])
+def test_list_items_are_recognised_by_their_marker(marker):
+    """Bullets and short numbers begin list items; the depth comes from the indentation."""
+    source = f"Things:\n{marker}one\n    {marker}two"
+
+    assert blocks(source) == [("paragraph", 0, "Things:"), ("item", 0, "one"), ("item", 1, "two")]
+
+
+def test_hard_wrapped_lines_make_one_paragraph():
+    """Where an editor broke the lines, a paragraph goes to the next blank line, list item or heading."""
+    source = (
+        "Once upon a time there was a miller\nwho had three sons, his mill,\nand a cat.\n\n"
+        "- the first son\n  got the mill\n- the second\n\nThe end\n-------\nof it."
+    )
+
+    assert [text for _, _, text in blocks(source)] == [
+        "Once upon a time there was a miller\nwho had three sons, his mill,\nand a cat.",
+        "the first son\n  got the mill",
+        "the second",
+        "The end",
+        "of it.",
+    ]
+
+
+def test_long_lines_are_paragraphs_of_their_own():
+    """Where lines are as long as paragraphs, each line is one."""
+    assert len(blocks(f"{LONG}\n{LONG}")) == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "= a" + " " * 100_000 + "b",
+        "Title here\n" * 50_000,
+        "a\n" * 200_000,
+        "- a\n" * 100_000,
+        "\n" * 200_000,
+        " " * 500_000 + "a",
+        "a" * 1_000_000,
+        "Abc\n---\n" * 50_000,
+        "A" + " " * 100_000 + "[",
+    ],
+    ids=lambda source: repr(source[:10]),
+)
+def test_endless_lines_and_endless_many_lines_take_less_than_two_seconds(source):
+    """No line and no number of lines makes the recognisers hang."""
+    began = time.process_time()
+
+    plaintext.parse(source)
+
+    assert time.process_time() - began < 2

@@ -1,0 +1,60 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from qa.errors import BadSetting
+from qa.settings import Settings, from_environment, variable
+
+
+def test_without_variables_the_defaults_hold():
+    """An empty environment, and empty or unknown variables, give the defaults."""
+    assert from_environment({}) == Settings()
+    assert from_environment({"QA_PORT": "", "QA_MODEL": "  ", "QA_NO_SUCH": "x"}) == Settings()
+
+
+def test_each_setting_has_a_variable():
+    """Every setting can be set by `QA_` and its name in capitals, and says what it means."""
+    values = {"QA_PORT": "80", "QA_THREADS": "2", "QA_MIN_CONFIDENCE": "0.25", "QA_MAX_DOCUMENT_BYTES": "7"}
+
+    for spec in fields(Settings):
+        raw = values.get(variable(spec.name), "elsewhere")
+        changed = from_environment({variable(spec.name): raw})
+        assert getattr(changed, spec.name) == type(spec.default)(raw) != spec.default
+        assert spec.metadata["about"]
+
+
+def test_values_get_their_type():
+    """Folders become paths, numbers numbers."""
+    settings = from_environment({"QA_CORPUS": "/a b", "QA_PORT": " 80 ", "QA_MIN_CONFIDENCE": "1"})
+
+    assert (settings.corpus, settings.port, settings.min_confidence) == (Path("/a b"), 80, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "message"),
+    [
+        ("QA_PORT", "http", "QA_PORT is 'http'; it must be a whole number"),
+        ("QA_PORT", "1.5", "QA_PORT is '1.5'; it must be a whole number"),
+        ("QA_MIN_CONFIDENCE", "half", "QA_MIN_CONFIDENCE is 'half'; it must be a number"),
+        ("QA_PORT", "65536", "QA_PORT is 65536; it must be from 0 to 65,535 (port to listen on; 0 takes a free one)"),
+        ("QA_PORT", "-1", "QA_PORT is -1; it must be from 0 to 65,535 (port to listen on; 0 takes a free one)"),
+        ("QA_THREADS", "0", "QA_THREADS is 0; it must be from 1 to 64 (questions answered at the same time)"),
+        ("QA_MAX_DOCUMENT_BYTES", "0", "QA_MAX_DOCUMENT_BYTES is 0; it must be at least 1 (larger files are skipped)"),
+        ("QA_MIN_CONFIDENCE", "1.01", "QA_MIN_CONFIDENCE is 1.01; it must be from 0 to 1 "),
+        ("QA_MIN_CONFIDENCE", "nan", "QA_MIN_CONFIDENCE is nan; it must be from 0 to 1 "),
+        ("QA_MIN_CONFIDENCE", "inf", "QA_MIN_CONFIDENCE is inf; it must be from 0 to 1 "),
+    ],
+)
+def test_a_bad_value_is_named_with_its_limits(name, raw, message):
+    """A value that cannot be read or is out of range is refused; the message names variable, value and limits."""
+    with pytest.raises(BadSetting) as caught:
+        from_environment({name: raw})
+
+    assert str(caught.value).startswith(message)
+
+
+def test_settings_from_the_command_line_are_checked_too():
+    """A bad value fails where the settings are made, not at the first use."""
+    with pytest.raises(BadSetting, match="QA_PORT is 70000"):
+        Settings(port=70_000)

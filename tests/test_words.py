@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.words import fold, stems, words_of
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Café", "cafe"),
+        ("cafe\u0301s", "CAFÉS"),
+        ("Straße", "STRASSE"),
+        ("ﬁre", "fire"),
+        ("Ｋｉｒａ", "kira"),
+        ("Ωμέγα", "ωμεγα"),
+    ],
+)
+def test_spellings_of_a_word_fold_to_one(one, other):
+    """Case, accents (composed or not), ligatures and wide letters make no difference."""
+    assert fold(one) == fold(other)
+    assert stems(one) == stems(other)
+
+
+def test_words_that_carry_meaning_are_found_with_their_place():
+    """Stop words and single letters are left out, digits stay; offsets count code points."""
+    text = "😀 The captains, a B and 7 were running"
+
+    assert [(text[w.start : w.end], w.stem) for w in words_of(text)] == [
+        ("captains", "captain"),
+        ("7", "7"),
+        ("running", "run"),
+    ]
+
+
+def test_stems_are_repeated_as_they_stand():
+    """Stems come in order, with repetitions, as a keyword index counts them."""
+    assert stems("Ships, ship and shipping") == ["ship", "ship", "ship"]
+
+
+@given(st.text())
+def test_any_text_has_words_in_order_and_apart(text):
+    """Words never overlap, never go backwards, and fold to something."""
+    reached = 0
+    for word in words_of(text):
+        assert reached <= word.start < word.end
+        assert word.folded
+        reached = word.end
