@@ -1,0 +1,164 @@
+"""Run the shipped models on onnxruntime: text in, vectors out.
+
+One text a call: dynamic int8 takes its ranges from all texts of a batch, so that in a batch a text's vector would
+depend on its neighbours, and on two cores single texts are faster. Sessions use one thread each; `encode_all` runs two
+side by side, which measured faster than one session with two threads.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from io import BytesIO
+from typing import TypeVar
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, verified
+
+MAX_TOKENS = 512
+TOKEN_DIMENSION = 96
+WORKERS = 2  # the cores of the machine this is made for
+_QUERY_MARKER, _PASSAGE_MARKER = 1, 2  # [unused0] and [unused1], as the model was trained
+
+_Result = TypeVar("_Result")
+
+
+def encode_all(encode: Callable[[str], _Result], texts: Sequence[str]) -> list[_Result]:
+    """Return `encode(text)` for each text, in order, on all workers."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(encode, texts))
+
+
+class _Onnx:
+    """A tokenizer and an ONNX session that gives one state for each token."""
+
+    def __init__(self, weights: Weights, max_tokens: int) -> None:
+        folder = verified(weights)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()  # the file asks for 512 tokens, however short the text is
+        self._tokenizer.enable_truncation(max_tokens)
+
+    def tokenize(self, text: str) -> Encoding:
+        return self._tokenizer.encode(text)
+
+    def vocabulary(self) -> dict[str, int]:
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        return vocabulary
+
+    def states(self, ids: list[int]) -> NDArray[np.float32]:
+        """Return the last hidden states, shape (len(ids), 384), float32."""
+        row = np.array([ids], dtype=np.int64)
+        feeds = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+        states: NDArray[np.float32] = self._session.run(["last_hidden_state"], feeds)[0][0]
+        return states
+
+
+class DenseEncoder:
+    """bge-small-en-v1.5 (int8): one vector for a whole text.
+
+    Source: Xiao et al., "C-Pack: Packed Resources For General Chinese Embeddings", 2023; CLS pooling.
+    """
+
+    dimension = 384
+
+    def __init__(self) -> None:
+        self._model = _Onnx(BGE_SMALL, MAX_TOKENS)
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        """Return the embedding of `text`, shape (384,), float32, unit length; text beyond 512 tokens is cut."""
+        state = self._model.states(self._model.tokenize(text).ids)[0]
+        unit: NDArray[np.float32] = state / np.linalg.norm(state)
+        return unit
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of one text, without the special ones."""
+
+    ids: NDArray[np.int32]  # (n,) vocabulary ids
+    starts: NDArray[np.int32]  # (n,) where each token begins in the text, in code points
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStates:
+    """The tokens of one text with their states, for late interaction."""
+
+    ids: NDArray[np.int32]  # (n,) vocabulary ids
+    states: NDArray[np.float32]  # (n, d), unit rows; d is TOKEN_DIMENSION but while the projection is fitted
+
+
+class TokenEncoder:
+    """answerai-colbert-small-v1 (int8): one vector for each token of a text.
+
+    The packaged model lacks its final projection; in its place stands one onto the first 96 principal components of the
+    token states of public text (tools/fit_projection.py), which keeps the ranking at a quarter of the size
+    (docs/evaluation.md).
+    Source: Khattab and Zaharia, "ColBERT", 2020; Clavié, "answerai-colbert-small-v1", 2024.
+    """
+
+    def __init__(self, projection: NDArray[np.float32]) -> None:
+        """Load the model.
+
+        Args:
+            projection: (384, d), float32; what the token states are multiplied with.
+        """
+        self._model = _Onnx(COLBERT_SMALL, MAX_TOKENS - 1)  # one place is for the marker
+        self._projection = projection
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """The pieces that words are made of, among them some 24,000 common English words whole."""
+        return self._model.vocabulary()
+
+    def tokens_of(self, text: str) -> Tokens:
+        """Return the tokens of a text without running the model; text beyond 511 tokens is cut."""
+        encoding = self._model.tokenize(text)
+        starts = [start for start, _ in encoding.offsets[1:-1]]
+        return Tokens(np.array(encoding.ids[1:-1], dtype=np.int32), np.array(starts, dtype=np.int32))
+
+    def encode_query(self, text: str) -> TokenStates:
+        """Return the token states of a question."""
+        return self._encode(text, _QUERY_MARKER)
+
+    def encode_passage(self, text: str) -> TokenStates:
+        """Return the token states of a passage; text beyond 511 tokens is cut."""
+        return self._encode(text, _PASSAGE_MARKER)
+
+    def _encode(self, text: str, marker: int) -> TokenStates:
+        ids = self._model.tokenize(text).ids
+        states = self._model.states([ids[0], marker, *ids[1:]])[2:-1] @ self._projection
+        norms = np.linalg.norm(states, axis=1, keepdims=True)
+        return TokenStates(np.array(ids[1:-1], dtype=np.int32), states / np.maximum(norms, 1e-12))
+
+
+@cache
+def token_encoder() -> TokenEncoder:
+    """Return the one token encoder of this process; its session may be used by several threads at once."""
+    return TokenEncoder(np.load(BytesIO(_projection_file())))
+
+
+@cache
+def token_encoder_id() -> str:
+    """Return the name of the token encoder with a hash of its weights and projection, for an index to record."""
+    projection = hashlib.sha256(_projection_file()).hexdigest()
+    return f"{COLBERT_SMALL.name}:{fingerprint(COLBERT_SMALL)[:16]}:{projection[:16]}"
+
+
+def _projection_file() -> bytes:
+    return files("qa").joinpath("late_projection.npy").read_bytes()
+
+
+@cache
+def dense_encoder() -> DenseEncoder:
+    """Return the one dense encoder of this process; its session may be used by several threads at once."""
+    return DenseEncoder()

@@ -1,0 +1,440 @@
+"""The index on disk: immutable generations, and one pointer that names the current one.
+
+    index/
+      CURRENT                       {"current": {"id", "built_at"}, "previous": {…} | null}, replaced atomically
+      generations/<id>/
+        manifest.json               written last: format, model, settings, counts, SHA-256 of every file
+        documents.jsonl             the documents with text and blocks
+        passages.jsonl              the passages; their row number is their line number
+        vectors.faiss               unit embeddings: all passages, then all sentences, then all attached questions
+        parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
+        questions.jsonl             attached questions, in row order
+        tokens.*.npy                token states for late interaction
+        bm25/                       keyword index over the same passages
+
+The id is a hash of all that goes in, so the same corpus and settings give the same id and the same bytes.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import faiss
+import numpy as np
+from bm25s.tokenization import Tokenized
+from numpy.typing import NDArray
+
+from qa.documents import Document
+from qa.encoders import token_encoder_id
+from qa.errors import IndexMissing, IndexUnusable
+from qa.formats import Block
+from qa.late import TokenStore
+from qa.passages import Passage
+from qa.vectors import ModelInfo
+from qa.weights import sha256_of
+from qa.words import stems, words_of
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for DEBUG, whatever the program wants
+
+FORMAT = 1
+_POINTER = "CURRENT"
+_GENERATIONS = "generations"
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedQuestion:
+    """A question that a document's author attached to a section, and the passage of that section that fits it best."""
+
+    text: str
+    passage: int  # row
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation says of itself."""
+
+    format: int
+    id: str
+    corpus_sha256: str
+    model: ModelInfo
+    late_interaction: str  # name and hash of the token encoder
+    settings: dict[str, int]  # of the cutting into passages
+    documents: int
+    passages: int
+    sentences: int
+    questions: int
+    files: dict[str, str]  # path within the generation: SHA-256
+
+
+@dataclass(frozen=True)
+class Index:
+    """One open generation. Nothing in it ever changes."""
+
+    manifest: Manifest
+    built_at: str  # ISO 8601, UTC
+    documents: dict[str, Document]  # by id, in path order
+    passages: tuple[Passage, ...]
+    questions: tuple[AttachedQuestion, ...]
+    vectors: faiss.Index
+    parents: NDArray[np.int32]
+    tokens: TokenStore
+    bm25: bm25s.BM25
+
+    @cached_property
+    def sentence_rows(self) -> NDArray[np.int64]:
+        """First row in `vectors` of each passage's sentences, then the row after the last; shape (passages + 1,)."""
+        counts = [len(passage.sentences) for passage in self.passages]
+        return len(self.passages) + np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """Every word of the passages and their headings, folded, with the number of passages that hold it."""
+        counts: dict[str, int] = {}
+        for passage in self.passages:
+            for word in {word.folded for word in words_of(passage.context + passage.text)}:
+                counts[word] = counts.get(word, 0) + 1
+        return counts
+
+    @cached_property
+    def questions_of_passage(self) -> dict[int, list[int]]:
+        """Rows in `vectors` of the questions attached to each passage."""
+        first = int(self.sentence_rows[-1])
+        found: dict[int, list[int]] = {}
+        for number, question in enumerate(self.questions):
+            found.setdefault(question.passage, []).append(first + number)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a rebuild hands to `write_generation`; vectors are unit rows, float32."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    questions: Sequence[AttachedQuestion]
+    passage_vectors: NDArray[np.float32]
+    sentence_vectors: NDArray[np.float32]
+    question_vectors: NDArray[np.float32]
+    tokens: TokenStore
+
+
+# ---------------------------------------------------------------------------------------------------- the pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which generation serves, and which one served before it."""
+
+    current: str
+    built_at: str
+    previous: str | None
+    previous_built_at: str | None
+
+
+def read_pointer(folder: Path) -> Pointer | None:
+    """Return the pointer of an index folder, None if there is none yet.
+
+    Raises:
+        IndexUnusable: the pointer is damaged.
+    """
+    path = folder / _POINTER
+    try:
+        found = _unsealed(path.read_bytes())
+        current, previous = found["current"], found["previous"] or {}
+        return Pointer(current["id"], current["built_at"], previous.get("id"), previous.get("built_at"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IndexUnusable(f"{path} cannot be read ({_reason(error)}); {_mend(folder)}") from error
+
+
+def write_pointer(folder: Path, pointer: Pointer) -> None:
+    """Replace the pointer in one step."""
+    previous = {"id": pointer.previous, "built_at": pointer.previous_built_at} if pointer.previous else None
+    content = {"current": {"id": pointer.current, "built_at": pointer.built_at}, "previous": previous}
+    temporary = _new_pointer(folder)
+    _write(temporary, _sealed(content))
+    temporary.replace(folder / _POINTER)
+    _sync_folder(folder)
+
+
+def _new_pointer(folder: Path) -> Path:
+    return folder / f".{_POINTER}.new"
+
+
+def generation_folder(folder: Path, generation: str) -> Path:
+    """Return where a generation lies."""
+    return folder / _GENERATIONS / generation
+
+
+# ---------------------------------------------------------------------------------------------------- writing
+
+
+def write_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifest:
+    """Write a generation aside and move it into place whole; return its manifest with the hashes of its files.
+
+    A folder of the same id stays if it is sound and the same, else it is replaced; whoever has it open keeps its files.
+    """
+    final = generation_folder(folder, manifest.id)
+    aside = final.with_name(f".building-{manifest.id}")
+    shutil.rmtree(aside, ignore_errors=True)
+    (aside / "bm25").mkdir(parents=True)
+    _write_jsonl(aside / "documents.jsonl", map(asdict, parts.documents))
+    _write_jsonl(aside / "passages.jsonl", map(asdict, parts.passages))
+    _write_jsonl(aside / "questions.jsonl", map(asdict, parts.questions))
+    vectors = faiss.IndexFlatIP(manifest.model.dimension)
+    for rows in (parts.passage_vectors, parts.sentence_vectors, parts.question_vectors):
+        vectors.add(np.ascontiguousarray(rows))
+    # Not by faiss.write_index, which says nothing that can be told from a bug when the disk is full.
+    (aside / "vectors.faiss").write_bytes(faiss.serialize_index(vectors).tobytes())
+    counts = [len(passage.sentences) for passage in parts.passages]
+    numbers = np.arange(len(parts.passages), dtype=np.int32)
+    of_questions = np.array([question.passage for question in parts.questions], dtype=np.int32)
+    np.save(aside / "parents.npy", np.concatenate([numbers, np.repeat(numbers, counts), of_questions]))
+    for spec in fields(TokenStore):
+        np.save(aside / f"tokens.{spec.name}.npy", getattr(parts.tokens, spec.name))
+    _keyword_index(parts).save(aside / "bm25")
+    files = {path: sha256_of(aside / path) for path in _files(aside)}
+    complete = Manifest(**{**_shallow(manifest), "files": files})
+    _write(aside / _MANIFEST, _sealed(asdict(complete)))
+    for path in [*files, _MANIFEST]:
+        _sync_file(aside / path)
+    _sync_folder(aside)
+    if _holds(final, complete):  # nothing to gain, and whoever stops this process now finds the index whole
+        shutil.rmtree(aside)
+        return complete
+    if final.exists():
+        replaced = final.with_name(f".replaced-{manifest.id}")
+        shutil.rmtree(replaced, ignore_errors=True)
+        final.replace(replaced)
+    aside.replace(final)
+    _sync_folder(final.parent)
+    return complete
+
+
+def _holds(root: Path, manifest: Manifest) -> bool:
+    """Tell whether a generation folder holds exactly the files of `manifest`, undamaged."""
+    try:
+        found = read_manifest(root)
+        _check_files(root, found)
+    except IndexUnusable:
+        return False
+    return found == manifest
+
+
+def remove_generations_except(folder: Path, keep: Iterable[str]) -> None:
+    """Remove every other generation and whatever a stopped rebuild left behind."""
+    kept = set(keep)
+    _new_pointer(folder).unlink(missing_ok=True)
+    for path in (folder / _GENERATIONS).glob("*"):
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _keyword_index(parts: Parts) -> bm25s.BM25:
+    attached: dict[int, list[str]] = {}
+    for question in parts.questions:
+        attached.setdefault(question.passage, []).append(question.text)
+    texts = [
+        stems(" ".join([passage.context, passage.text, *attached.get(row, [])]))
+        for row, passage in enumerate(parts.passages)
+    ]
+    # The vocabulary is numbered here because bm25s numbers it in the order of a set, which changes from run to run. It
+    # cannot index a corpus without a single word: one that no question can hold stands in.
+    vocabulary = {word: number for number, word in enumerate(sorted(set().union(*texts)))} or {"\0": 0}
+    ids = [[vocabulary[word] for word in text] for text in texts]
+    keywords = bm25s.BM25()
+    keywords.index(Tokenized(ids=ids if any(ids) else [[0]] * len(ids), vocab=vocabulary), show_progress=False)
+    return keywords
+
+
+# ---------------------------------------------------------------------------------------------------- opening
+
+
+def open_index(folder: Path) -> Index:
+    """Open the current generation after checking every file of it.
+
+    Raises:
+        IndexMissing: there is no index.
+        IndexUnusable: it is damaged or of another format; the message names the file and the mending command.
+    """
+    pointer = read_pointer(folder)
+    if pointer is None:
+        raise IndexMissing(f"there is no index in {folder}; run: qa rebuild --index {shlex.quote(str(folder))}")
+    return open_generation(folder, pointer.current, pointer.built_at)
+
+
+def open_generation(folder: Path, generation: str, built_at: str) -> Index:
+    """Open one generation; as `open_index`."""
+    root = generation_folder(folder, generation)
+    manifest = read_manifest(root)
+    if manifest.id != generation:
+        raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}; {_mend(folder)}")
+    _check_files(root, manifest)
+    return Index(
+        manifest=manifest,
+        built_at=built_at,
+        documents={d.id: d for d in map(_document, _read_jsonl(root / "documents.jsonl"))},
+        passages=tuple(map(_passage, _read_jsonl(root / "passages.jsonl"))),
+        questions=tuple(AttachedQuestion(**record) for record in _read_jsonl(root / "questions.jsonl")),
+        vectors=faiss.read_index(str(root / "vectors.faiss")),
+        parents=np.load(root / "parents.npy"),
+        tokens=TokenStore(
+            **{spec.name: np.load(root / f"tokens.{spec.name}.npy", mmap_mode="r") for spec in fields(TokenStore)}
+        ),
+        bm25=bm25s.BM25.load(root / "bm25", mmap=True),
+    )
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Return the manifest of a generation folder.
+
+    Raises:
+        IndexUnusable: it is missing, damaged or of another format.
+    """
+    path = root / _MANIFEST
+    mend = _mend(root.parent.parent)
+    try:
+        data = path.read_bytes()
+        made = json.loads(data)["format"]
+        if made != FORMAT:
+            raise IndexUnusable(f"{path} has format {made!r}, this program reads format {FORMAT}; {mend}")
+        found = _unsealed(data)
+        return Manifest(**{**found, "model": ModelInfo(**found["model"])})
+    except FileNotFoundError as error:
+        raise IndexUnusable(f"{path} is missing; {mend}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IndexUnusable(f"{path} cannot be read ({_reason(error)}); {mend}") from error
+
+
+def _check_files(root: Path, manifest: Manifest) -> None:
+    """Compare every file of a generation with its hash in the manifest.
+
+    Raises:
+        IndexUnusable: a file is missing or damaged.
+    """
+    mend = _mend(root.parent.parent)
+    for name, expected in manifest.files.items():
+        path = root / name
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise IndexUnusable(f"{path} cannot be read ({error.strerror}); {mend}") from error
+        if found != expected:
+            raise IndexUnusable(f"{path} is damaged: SHA-256 {found}, expected {expected}; {mend}")
+
+
+def check_model(index: Index, model: ModelInfo) -> None:
+    """Refuse an index whose vectors or token states were made by other weights than the ones in use.
+
+    Raises:
+        IndexUnusable: the message names both and the command that rebuilds.
+    """
+    made = index.manifest.model
+    if made != model:
+        raise IndexUnusable(
+            f"the index was made with {made.name} (SHA-256 {made.sha256[:12]}, {made.dimension} dimensions), "
+            f"in use is {model.name} (SHA-256 {model.sha256[:12]}, {model.dimension} dimensions); "
+            f"set QA_MODEL={made.name} or run: QA_MODEL={model.name} qa rebuild"
+        )
+    if index.manifest.late_interaction != token_encoder_id():
+        raise IndexUnusable(
+            f"the token states of the index were made with {index.manifest.late_interaction}, "
+            f"in use is {token_encoder_id()}; run: qa rebuild"
+        )
+
+
+# ---------------------------------------------------------------------------------------------------- records
+
+
+def records_hash(records: Iterable[Any]) -> str:
+    """Return one hash of frozen records (documents, passages), in order."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(_to_json(asdict(record)))
+    return digest.hexdigest()
+
+
+def _document(record: dict[str, Any]) -> Document:
+    blocks = tuple(Block(**block) for block in record["blocks"])
+    questions = tuple((offset, text) for offset, text in record["questions"])
+    return Document(**{**record, "blocks": blocks, "questions": questions})
+
+
+def _passage(record: dict[str, Any]) -> Passage:
+    sentences = tuple((start, end) for start, end in record["sentences"])
+    return Passage(**{**record, "headings": tuple(record["headings"]), "sentences": sentences})
+
+
+def _shallow(record: Any) -> dict[str, Any]:
+    return {spec.name: getattr(record, spec.name) for spec in fields(record)}
+
+
+def _to_json(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _sealed(record: dict[str, Any]) -> bytes:
+    """Return a record as JSON with its own hash in it, so that a single changed byte is noticed."""
+    return _to_json({**record, "sha256": hashlib.sha256(_to_json(record)).hexdigest()})
+
+
+def _unsealed(data: bytes) -> dict[str, Any]:
+    """Return the record that `_sealed` made into `data`; raise ValueError if that is not what it is."""
+    record: dict[str, Any] = json.loads(data)
+    record.pop("sha256", None)
+    if _sealed(record) != data:
+        raise ValueError("it is damaged or was written by another program")
+    return record
+
+
+def _mend(folder: Path) -> str:
+    return f"run: qa rebuild --force --index {shlex.quote(str(folder))}"
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _write_jsonl(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    with path.open("wb") as file:
+        file.writelines(map(_to_json, records))
+
+
+def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from map(json.loads, file)
+
+
+def _files(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,111 @@
+"""Late interaction: compare each token of a question with every token of a passage.
+
+The tokens of all passages lie in one int8 array, one row a token. A row's length carries no meaning, so that no scale
+has to be kept: rows are brought back to unit length when they are compared.
+Source: Khattab and Zaharia, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction over
+BERT", 2020. Weighting the question's tokens by their rarity in the index is ours: measured in docs/evaluation.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.encoders import TOKEN_DIMENSION, TokenStates
+from qa.passages import Passage
+
+VOCABULARY = 30522  # of the token encoder
+CONTEXT = -1  # number of the "sentence" of tokens that stand in the context in front of a passage
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStore:
+    """The tokens of all passages, in passage order."""
+
+    states: NDArray[np.int8]  # (n, 96), proportional to unit rows
+    sentence: NDArray[np.int16]  # (n,) number of the token's sentence within its passage, or CONTEXT
+    starts: NDArray[np.int64]  # (passages + 1,) first token of each passage, then n
+    frequency: NDArray[np.int32]  # (VOCABULARY,) number of passages that hold each token
+
+
+@dataclass(frozen=True, slots=True)
+class LateScores:
+    """How well some passages fit one question; every score is a weighted mean of cosines, -1..1."""
+
+    passage: NDArray[np.float32]  # (m,)
+    sentences: tuple[NDArray[np.float32], ...]  # for each passage, one score for each of its sentences
+    tokens: NDArray[np.float32]  # (m, question tokens) best cosine of each question token within each passage
+
+
+def quantize(states: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return int8 rows proportional to `states` (n, d), each using the full range."""
+    largest = np.abs(states).max(axis=1, keepdims=True)
+    rows: NDArray[np.int8] = np.rint(states * (127.0 / np.maximum(largest, 1e-12))).astype(np.int8)
+    return rows
+
+
+def sentence_of_tokens(passage: Passage, starts: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Return the sentence number of each token of `passage.context + passage.text`, given where the tokens begin."""
+    bounds = np.array([start - passage.start for start, _ in passage.sentences], dtype=np.int32)
+    offsets = starts - len(passage.context)
+    numbers = np.searchsorted(bounds, offsets, side="right") - 1
+    return np.where(offsets < 0, CONTEXT, np.maximum(numbers, 0)).astype(np.int16)
+
+
+def build_store(
+    states: Sequence[NDArray[np.int8]], sentences: Sequence[NDArray[np.int16]], ids: Sequence[NDArray[np.int32]]
+) -> TokenStore:
+    """Return the store of passages given in order; each passage brings states, sentence numbers and token ids."""
+    frequency = np.zeros(VOCABULARY, dtype=np.int32)
+    for passage_ids in ids:
+        frequency[np.unique(passage_ids)] += 1
+    lengths = [len(rows) for rows in states]
+    return TokenStore(
+        states=np.concatenate([np.zeros((0, TOKEN_DIMENSION), dtype=np.int8), *states]),
+        sentence=np.concatenate([np.zeros(0, dtype=np.int16), *sentences]),
+        starts=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
+        frequency=frequency,
+    )
+
+
+def token_weights(store: TokenStore, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the weight of each question token: its inverse passage frequency, summing to 1."""
+    passages = len(store.starts) - 1
+    weights = np.log(1.0 + passages / (store.frequency[ids] + 0.5))
+    normalised: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
+    return normalised
+
+
+def score(
+    store: TokenStore, question: TokenStates, passages: NDArray[np.int64], sentence_counts: Sequence[int]
+) -> LateScores:
+    """Score some passages against a question.
+
+    Args:
+        passages: (m,) rows of the passages; one without a token (all its characters are invisible) scores lowest, -1.
+        sentence_counts: how many sentences each of them has.
+    """
+    weights = token_weights(store, question.ids)
+    rows = np.concatenate([np.arange(store.starts[p], store.starts[p + 1]) for p in passages])
+    states = store.states[rows].astype(np.float32)
+    similarity = states @ question.states.T
+    similarity /= np.linalg.norm(states, axis=1, keepdims=True)
+    lengths = store.starts[passages + 1] - store.starts[passages]
+    firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    best = np.full((len(passages), len(question.ids)), -1.0, dtype=np.float32)
+    # A sentence that was cut off with the end of a long passage has no tokens: it keeps the lowest score.
+    sentences = [np.full(count, -1.0, dtype=np.float32) for count in sentence_counts]
+    if not len(rows):
+        return LateScores(passage=best @ weights, sentences=tuple(sentences), tokens=best)
+    best[lengths > 0] = np.maximum.reduceat(similarity, firsts[lengths > 0], axis=0)
+
+    sentence = store.sentence[rows]
+    owner = np.repeat(np.arange(len(passages)), lengths)
+    changes = np.flatnonzero((np.diff(sentence) != 0) | (np.diff(owner) != 0)) + 1
+    segments = np.concatenate([[0], changes])
+    segment_scores = np.maximum.reduceat(similarity, segments, axis=0) @ weights
+    for row, value in zip(segments, segment_scores, strict=True):
+        if sentence[row] != CONTEXT:
+            sentences[owner[row]][sentence[row]] = value
+    return LateScores(passage=best @ weights, sentences=tuple(sentences), tokens=best)

