@@ -1,0 +1,106 @@
+"""Read retrieval sets in the BEIR layout: corpus.jsonl, queries.jsonl, qrels/test.tsv, and unanswerable.jsonl if there.
+
+Source: Thakur et al., "BEIR: A Heterogenous Benchmark for Zero-shot Evaluation of Information Retrieval Models", 2021.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qa.documents import Document, parse_document
+from qa.errors import CorpusError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BeirQuery:
+    """One query of a set."""
+
+    id: str
+    text: str
+    relevant: dict[str, int]  # id of a document: its grade, above 0
+    answers: tuple[str, ...]  # reference answers, if the set has any
+
+
+@dataclass(frozen=True, slots=True)
+class BeirSet:
+    """A whole set; every line of its corpus is a document."""
+
+    documents: tuple[Document, ...]
+    queries: tuple[BeirQuery, ...]  # those with at least one relevant document
+    unanswerable: tuple[BeirQuery, ...]
+
+
+def read_beir(folder: Path) -> BeirSet:
+    """Read a set.
+
+    Raises:
+        CorpusError: a file is missing or cannot be read; the message names it, and the line.
+    """
+    relevant = _grades(folder / "qrels" / "test.tsv")
+    documents = tuple(document for document in _records(folder / "corpus.jsonl", _document) if document)
+    if not documents:
+        raise CorpusError(f"{folder / 'corpus.jsonl'} holds no document with text")
+    queries = _records(folder / "queries.jsonl", lambda record: _query(record, relevant))
+    path = folder / "unanswerable.jsonl"
+    unanswerable = tuple(_records(path, lambda record: _query(record, {}))) if path.exists() else ()
+    return BeirSet(documents, tuple(query for query in queries if query.relevant), unanswerable)
+
+
+def _grades(path: Path) -> dict[str, dict[str, int]]:
+    """Return the grades above 0 of the documents of each query."""
+    grades: dict[str, dict[str, int]] = {}
+    for number, line in _lines(path):
+        if number == 1:  # the header
+            continue
+        try:
+            query_id, document_id, grade = line.split("\t")
+            if int(grade) > 0:
+                grades.setdefault(query_id, {})[document_id] = int(grade)
+        except ValueError as error:
+            raise _unreadable(path, number, error) from error
+    return grades
+
+
+def _document(record: dict[str, Any]) -> Document | None:
+    """Return the document of one line, None if there is no text in it: it can never be found."""
+    # Some sets have documents that are a title and nothing else.
+    text: str = record.get("text") or record.get("title") or ""
+    if not text.strip():
+        return None
+    document, _ = parse_document(f"{record['_id']}.txt", text)
+    return replace(document, id=record["_id"], path=record["_id"], title=record.get("title") or record["_id"])
+
+
+def _query(record: dict[str, Any], grades: dict[str, dict[str, int]]) -> BeirQuery:
+    answers = tuple((record.get("metadata") or {}).get("answers") or ())
+    return BeirQuery(record["_id"], str(record["text"]), grades.get(record["_id"], {}), answers)
+
+
+def _records(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """Yield what `make` makes of each line of JSON."""
+    for number, line in _lines(path):
+        try:
+            yield make(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _unreadable(path, number, error) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, with their numbers from 1."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.rstrip("\n")
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read ({error.strerror}); it is part of the BEIR layout") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is not UTF-8: {error}") from error
+
+
+def _unreadable(path: Path, number: int, error: Exception) -> CorpusError:
+    return CorpusError(f"{path}, line {number} does not fit the BEIR layout: {error!r}")

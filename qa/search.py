@@ -1,0 +1,252 @@
+"""Find the passages that fit a question: candidates from two first stages, then one weighted sum of signals.
+
+Every signal has a fixed scale, so that a score means the same whatever else was found, and the sum can be checked by
+hand.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from qa import late
+from qa.encoders import token_encoder
+from qa.errors import BadQuestion, NoSuchDocument
+from qa.index import Index
+from qa.passages import Passage
+from qa.spelling import Correction, correct
+from qa.vectors import Embedder
+from qa.words import stems
+
+MAX_QUESTION_CHARS = 1000
+MAX_K = 20
+CANDIDATES = 50  # passages taken from each first stage
+_ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What speaks for one passage."""
+
+    keyword: float  # BM25 score as a share of the highest that a passage could reach for this question: 0..1
+    dense: float  # cosine of question and passage embedding
+    sentence: float  # highest cosine of question and a sentence's (or an attached question's) embedding
+    late: float  # late interaction with the whole passage: rarity-weighted mean of cosines
+    late_sentence: float  # the same with its best sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One passage that was found."""
+
+    passage: Passage
+    row: int  # of the passage in the index
+    score: float  # the weighted sum of the signals
+    signals: Signals
+    sentence_scores: tuple[float, ...]  # how well each of its sentences fits, for choosing the answer
+    coverage: tuple[float, ...]  # best cosine of each question token within the passage
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as it is searched."""
+
+    text: str  # as it was asked
+    searched: str  # with misspelt words replaced
+    corrections: tuple[Correction, ...]
+    stems: tuple[str, ...]  # of the words that carry meaning
+    token_starts: tuple[int, ...]  # where each token of `searched` begins, in code points
+    token_weights: tuple[float, ...]  # rarity of each token of `searched`, summing to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that was found for a question, best first."""
+
+    query: Query
+    hits: tuple[Hit, ...]  # all candidates; near-duplicates of a better hit stand at the end
+
+
+@cache
+def fusion_weights() -> Signals:
+    """Return the weight of each signal, as tools/fit_ranking.py wrote them; they sum to 1."""
+    return Signals(**json.loads(files("qa").joinpath("ranking.json").read_text(encoding="utf-8"))["weights"])
+
+
+def check_question(question: str) -> str:
+    """Return the question without white space around it.
+
+    Raises:
+        BadQuestion: it is empty, too long or no text.
+    """
+    stripped = question.strip()
+    if not stripped:
+        raise BadQuestion("the question is empty; ask something in plain words")
+    if len(stripped) > MAX_QUESTION_CHARS:
+        raise BadQuestion(f"the question has {len(stripped):,} characters; at most {MAX_QUESTION_CHARS:,} are accepted")
+    if any("\ud800" <= character <= "\udfff" for character in stripped):
+        raise BadQuestion("the question holds half of a surrogate pair, which is no character; send valid Unicode")
+    if not any(character.isalnum() for character in stripped):
+        raise BadQuestion("the question holds no letter or digit; ask something in plain words")
+    return stripped
+
+
+def search(
+    index: Index,
+    embedder: Embedder,
+    question: str,
+    *,
+    documents: Collection[str] | None = None,
+    exact: bool = False,
+) -> Found:
+    """Return the candidates for a question, best first.
+
+    Args:
+        question: 1 to MAX_QUESTION_CHARS characters with a letter or digit in them.
+        documents: ids of the documents to search; None for all.
+        exact: take the question as it is spelt.
+    Raises:
+        BadQuestion: as `check_question`, or the question holds nothing that the model can read.
+        NoSuchDocument: an id of `documents` is not in the index.
+    """
+    question = check_question(question)
+    searched, corrections = (question, ()) if exact else correct(question, index.vocabulary, token_encoder().vocabulary)
+    tokens = token_encoder().encode_query(searched)
+    if not len(tokens.ids):
+        raise BadQuestion("the question holds nothing that can be read; ask something in plain words")
+    query = Query(
+        text=question,
+        searched=searched,
+        corrections=corrections,
+        stems=tuple(dict.fromkeys(stems(searched))),
+        token_starts=tuple(map(int, token_encoder().tokens_of(searched).starts)),
+        token_weights=tuple(map(float, late.token_weights(index.tokens, tokens.ids))),
+    )
+    allowed = _allowed_rows(index, documents)
+    keyword = _keyword_scores(index, query.stems, allowed)
+    vector = embedder.encode(searched)
+    candidates = _candidates(index, keyword, vector, allowed)
+    if not len(candidates):
+        return Found(query, ())
+
+    dense, sentence = _dense_scores(index, vector, candidates)
+    counts = [len(index.passages[row].sentences) for row in candidates]
+    scores = late.score(index.tokens, tokens, candidates, counts)
+    weights = fusion_weights()
+    hits = []
+    for i, row in enumerate(candidates):
+        signals = Signals(
+            keyword=float(keyword[row]),
+            dense=float(dense[i]),
+            sentence=float(sentence[i].max()),
+            late=float(scores.passage[i]),
+            late_sentence=float(scores.sentences[i].max()),
+        )
+        passage = index.passages[row]
+        late_weight = weights.late + weights.late_sentence
+        both = weights.sentence * sentence[i][: counts[i]] + late_weight * scores.sentences[i]
+        hits.append(
+            Hit(
+                passage=passage,
+                row=int(row),
+                score=sum(getattr(weights, s.name) * getattr(signals, s.name) for s in fields(Signals)),
+                signals=signals,
+                sentence_scores=tuple(map(float, both)),
+                coverage=tuple(map(float, scores.tokens[i])),
+            )
+        )
+    hits.sort(key=lambda hit: (-hit.score, hit.row))
+    return Found(query, tuple(_near_duplicates_last(hits)))
+
+
+def best_sentence(hit: Hit) -> int:
+    """Return the number of the sentence of a hit that fits the question best."""
+    return int(np.argmax(hit.sentence_scores))
+
+
+def _allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np.bool_] | None:
+    """Return which passages may be found, shape (passages,); None for all."""
+    if documents is None:
+        return None
+    unknown = [name for name in documents if name not in index.documents]
+    if unknown:
+        raise NoSuchDocument(f"there is no document {unknown[0]!r}; GET /api/v1/documents lists them")
+    chosen = set(documents)
+    return np.array([passage.document_id in chosen for passage in index.passages], dtype=np.bool_)
+
+
+def _keyword_scores(
+    index: Index, question_stems: Sequence[str], allowed: NDArray[np.bool_] | None
+) -> NDArray[np.float32]:
+    """Return the BM25 score of every passage as a share of the highest possible one, 0 where it may not be found.
+
+    A word adds at most its inverse document frequency, however often a passage holds it, and a word that no passage
+    holds adds nothing: so one common word does not look like a match.
+    Source: the variant of Lucene in Kamphuis et al., "Which BM25 Do You Mean?", 2020.
+    """
+    known = [stem for stem in question_stems if stem in index.bm25.vocab_dict]
+    if not known:
+        return np.zeros(len(index.passages), dtype=np.float32)
+    ends = index.bm25.scores["indptr"]
+    holding = np.array([ends[n + 1] - ends[n] for n in map(index.bm25.vocab_dict.__getitem__, known)])
+    holding = np.concatenate([holding, np.zeros(len(question_stems) - len(known))])
+    highest = np.log(1.0 + (len(index.passages) - holding + 0.5) / (holding + 0.5)).sum()
+    scores: NDArray[np.float32] = index.bm25.get_scores(known) / np.float32(highest)
+    return scores if allowed is None else np.where(allowed, scores, np.float32(0.0))
+
+
+def _candidates(
+    index: Index, keyword: NDArray[np.float32], vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None
+) -> NDArray[np.int64]:
+    """Return the rows of the passages worth a closer look, in row order."""
+    count = min(CANDIDATES, len(keyword))
+    by_keyword = np.argpartition(-keyword, count - 1)[:count]
+    by_keyword = by_keyword[keyword[by_keyword] > 0]
+    wanted = min(CANDIDATES * _ROWS_A_PASSAGE, index.vectors.ntotal)
+    selected = None if allowed is None else np.flatnonzero(allowed[index.parents])
+    parameters = None
+    if selected is not None:
+        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(selected))  # type: ignore[call-arg]
+    _, rows = index.vectors.search(vector[np.newaxis], wanted, params=parameters)
+    found = rows[0][rows[0] >= 0]  # faiss fills the places for which it found nothing with -1
+    by_vector = list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES]
+    return np.union1d(by_keyword, np.array(by_vector, dtype=np.int64)).astype(np.int64)
+
+
+def _dense_scores(
+    index: Index, vector: NDArray[np.float32], candidates: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    """Return the cosine of each passage, and for each the cosines of its sentences, then its attached questions."""
+    groups = [
+        [
+            int(row),
+            *range(index.sentence_rows[row], index.sentence_rows[row + 1]),
+            *index.questions_of_passage.get(int(row), ()),
+        ]
+        for row in candidates
+    ]
+    rows = np.concatenate([np.array(group, dtype=np.int64) for group in groups])
+    cosines = index.vectors.reconstruct_batch(rows) @ vector
+    parts = np.split(cosines, np.cumsum([len(group) for group in groups])[:-1])
+    return np.array([part[0] for part in parts], dtype=np.float32), [part[1:] for part in parts]
+
+
+def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:
+    """Move a hit whose best sentence stands in a better hit already behind all others: passages overlap."""
+    first: list[Hit] = []
+    repeated: list[Hit] = []
+    for hit in hits:
+        start, end = hit.passage.sentences[best_sentence(hit)]
+        shown = any(
+            other.passage.document_id == hit.passage.document_id
+            and other.passage.start <= start
+            and end <= other.passage.end
+            for other in first
+        )
+        (repeated if shown else first).append(hit)
+    return [*first, *repeated]

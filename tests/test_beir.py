@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from qa.beir import BeirQuery, read_beir
+from qa.errors import CorpusError
+from tests.conftest import Writer
+from tests.retrieval_set import lines, retrieval_set
+
+
+def test_a_set_is_read_as_it_was_written(tmp_path, write):
+    """Every line of the corpus is a document under its own id; grades, answers and unanswerable ones come along."""
+    found = read_beir(write(tmp_path, retrieval_set()))
+
+    assert [document.id for document in found.documents] == ["d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8"]
+    assert found.documents[0].title == "Lighthouse"
+    assert found.documents[0].text.startswith("The lighthouse of Skagen")
+    assert found.documents[1].title == "d2"
+    assert found.queries[0] == BeirQuery(
+        "q1", "How high is the lighthouse of Skagen?", {"d1": 2, "d2": 1}, ("46 metres",)
+    )
+    assert [query.id for query in found.unanswerable] == ["u1", "u2"]
+    assert found.unanswerable[0].relevant == {}
+
+
+def test_a_query_without_a_relevant_document_is_left_out(tmp_path, write):
+    """A query that no line of the qrels names, or only with grade 0, is not asked."""
+    files = retrieval_set()
+    files["qrels/test.tsv"] += "q9\td1\t0\n"
+    files["queries.jsonl"] += lines({"_id": "q8", "text": "Never judged?"}, {"_id": "q9", "text": "Judged as nothing?"})
+
+    found = read_beir(write(tmp_path, files))
+
+    assert {query.id for query in found.queries}.isdisjoint({"q8", "q9"})
+
+
+def test_a_document_that_is_only_a_title_is_found_by_it(tmp_path, write):
+    """A document without text stands with its title; one without both is left out."""
+    files = retrieval_set()
+    files["corpus.jsonl"] += lines(
+        {"_id": "t", "title": "A study of bats", "text": ""}, {"_id": "n", "text": None}, {"_id": "e", "text": " "}
+    )
+
+    found = {document.id: document for document in read_beir(write(tmp_path, files)).documents}
+
+    assert found["t"].text == "A study of bats"
+    assert not found.keys() & {"n", "e"}
+
+
+def test_unanswerable_questions_may_be_missing(tmp_path, write):
+    """A set without `unanswerable.jsonl` has none."""
+    files = retrieval_set()
+    del files["unanswerable.jsonl"]
+
+    assert read_beir(write(tmp_path, files)).unanswerable == ()
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
+def test_a_missing_file_is_named(tmp_path, write, name):
+    """Without one of the three files there is an error that names it."""
+    files = retrieval_set()
+    del files[name]
+
+    with pytest.raises(CorpusError) as caught:
+        read_beir(write(tmp_path / "set", files))
+
+    assert str(tmp_path / "set" / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("corpus.jsonl", "{"),
+        ("corpus.jsonl", '{"text": "no id"}'),
+        ("corpus.jsonl", '["no", "object"]'),
+        ("corpus.jsonl", '{"_id": "a", "text": 5}'),
+        ("corpus.jsonl", ""),
+        ("queries.jsonl", '{"_id": "q1"}'),
+        ("queries.jsonl", b"\xff\xfe"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tvery\n"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path, write: Writer, name, content):
+    """Broken JSON, missing fields, wrong types, bad bytes and bad grades are an error that names the file."""
+    files = retrieval_set() | {name: content}
+
+    with pytest.raises(CorpusError) as caught:
+        read_beir(write(tmp_path / "set", files))
+
+    assert str(tmp_path / "set" / name) in str(caught.value)
+
+
+def test_a_bad_line_is_named(tmp_path, write):
+    """The message about a line that cannot be read holds its number, blank lines counted."""
+    files = retrieval_set()
+    files["corpus.jsonl"] = files["corpus.jsonl"].replace("\n", "\n\n") + "{"
+
+    with pytest.raises(CorpusError, match=r"corpus\.jsonl, line 17 "):
+        read_beir(write(tmp_path, files))
+
+
+def test_the_lines_are_json():
+    """The set that these tests write is what the layout asks for: one JSON object a line."""
+    for name, content in retrieval_set().items():
+        if name.endswith(".jsonl"):
+            assert all({"_id", "text"} <= json.loads(line).keys() for line in content.splitlines())

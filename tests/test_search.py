@@ -1,0 +1,229 @@
+from dataclasses import fields
+from math import log
+
+import numpy as np
+import pytest
+
+from qa.documents import parse_document
+from qa.errors import BadQuestion, NoSuchDocument
+from qa.index import Index
+from qa.rebuild import build
+from qa.search import MAX_QUESTION_CHARS, Found, Signals, best_sentence, check_question, fusion_weights, search
+from qa.vectors import Embedder
+from qa.words import stems
+
+pytestmark = pytest.mark.model
+
+QUESTION = "When was the lighthouse of Skagen lit?"
+K1, B = 1.5, 0.75  # of BM25, as bm25s has them by default
+
+
+def index_of(texts: dict[str, str], embedder: Embedder, folder) -> Index:
+    """Return an index of texts by file name."""
+    documents = [parse_document(name, text)[0] for name, text in texts.items()]
+    return build(documents, embedder, folder, lambda *_: None)
+
+
+def ids(index: Index) -> dict[str, str]:
+    """Return the ids of the documents by path."""
+    return {document.path: document.id for document in index.documents.values()}
+
+
+def document_of(found: Found, index: Index, place: int = 0) -> str:
+    return index.documents[found.hits[place].passage.document_id].path
+
+
+@pytest.mark.parametrize("question", ["", " ", "\n\t", "?!…", "\u0301" * 1000, "\0", "😀", "\ud800", "lit \udfff?"])
+def test_what_is_no_question(question):
+    """Nothing, white space, signs, marks, emoji alone and halves of surrogate pairs are refused with a reason."""
+    with pytest.raises(BadQuestion, match="the question "):
+        check_question(question)
+
+
+def test_the_longest_question():
+    """A thousand characters are accepted, not counting white space around them; one more is refused with the limit."""
+    assert check_question(" " + "x" * MAX_QUESTION_CHARS + "\n") == "x" * MAX_QUESTION_CHARS
+    with pytest.raises(BadQuestion, match=r"1,001 characters; at most 1,000"):
+        check_question("x" * (MAX_QUESTION_CHARS + 1))
+
+
+def test_the_weights_are_proportions():
+    """The fitted weights are not negative and sum to 1, so that a score stays on the scale of its signals."""
+    weights = [getattr(fusion_weights(), spec.name) for spec in fields(Signals)]
+
+    assert min(weights) >= 0
+    assert sum(weights) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_fitting_passage_is_found(tiny_index, embedder):
+    """The passage that answers is first, and the query says how it was searched."""
+    found = search(tiny_index, embedder, f"  {QUESTION} ")
+
+    assert document_of(found, tiny_index) == "lighthouse.md"
+    assert "1858" in found.hits[0].passage.text
+    assert found.query.text == found.query.searched == QUESTION
+    assert sum(found.query.token_weights) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_score_is_the_weighted_sum_of_the_signals(tiny_index, embedder):
+    """Every score can be recomputed from its signals and the shipped weights, and hits fall by score."""
+    found = search(tiny_index, embedder, QUESTION)
+
+    weights = fusion_weights()
+    for hit in found.hits:
+        total = sum(getattr(hit.signals, s.name) * getattr(weights, s.name) for s in fields(Signals))
+        assert hit.score == pytest.approx(total)
+        assert 0 <= hit.signals.keyword <= 1
+        assert tiny_index.passages[hit.row] == hit.passage
+        assert len(hit.sentence_scores) == len(hit.passage.sentences)
+    scores = [hit.score for hit in found.hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_dense_signals_are_cosines(tiny_index, embedder):
+    """`dense` and `sentence` are the inner products of the question's vector with the rows of the index."""
+    found = search(tiny_index, embedder, QUESTION)
+
+    vector = embedder.encode(QUESTION)
+    for hit in found.hits:
+        first, after = tiny_index.sentence_rows[hit.row], tiny_index.sentence_rows[hit.row + 1]
+        rows = [*range(first, after), *tiny_index.questions_of_passage.get(hit.row, [])]
+        cosines = [float(tiny_index.vectors.reconstruct(int(row)) @ vector) for row in rows]
+        assert hit.signals.dense == pytest.approx(float(tiny_index.vectors.reconstruct(hit.row) @ vector), abs=1e-5)
+        assert hit.signals.sentence == pytest.approx(max(cosines), abs=1e-5)
+
+
+def test_the_keyword_signal_by_hand(tmp_path, embedder):
+    """On three texts of one passage each, it is BM25 over the sum of the rarities of the question's words."""
+    texts = {"a.txt": "red apple red", "b.txt": "green apple pie crust", "c.txt": "blue plum"}
+    index = index_of(texts, embedder, tmp_path)
+
+    found = search(index, embedder, "red apple dragon", exact=True)
+
+    lengths = {name: len(text.split()) for name, text in texts.items()}
+    mean = sum(lengths.values()) / 3
+    rarity = {"red": idf(1), "apple": idf(2), "dragon": idf(0)}
+    for name, text in texts.items():
+        reached = 0.0
+        for word, weight in rarity.items():
+            count = text.split().count(word)
+            reached += weight * count / (count + K1 * (1 - B + B * lengths[name] / mean))
+        hit = next(hit for hit in found.hits if hit.passage.document_id == ids(index)[name])
+        assert hit.signals.keyword == pytest.approx(reached / sum(rarity.values()), abs=1e-6)
+        assert (hit.signals.keyword == 0) is (name == "c.txt")
+
+
+def idf(holding: int) -> float:
+    """Return the rarity of a word that so many of three passages hold."""
+    return log(1 + (3 - holding + 0.5) / (holding + 0.5))
+
+
+def test_only_the_named_documents_are_searched(tiny_index, embedder):
+    """With a filter every hit is of the named documents, and all of their passages can be found."""
+    names = ids(tiny_index)
+    for chosen in (["garden.txt"], ["garden.txt", "notes/recipe.html"]):
+        found = search(tiny_index, embedder, QUESTION, documents=[names[name] for name in chosen])
+
+        own = {row for row, p in enumerate(tiny_index.passages) if tiny_index.documents[p.document_id].path in chosen}
+        assert {hit.row for hit in found.hits} == own
+
+
+def test_no_document_has_no_hits(tiny_index, embedder):
+    """A filter that allows nothing finds nothing."""
+    assert search(tiny_index, embedder, QUESTION, documents=[]).hits == ()
+
+
+def test_an_unknown_document_is_named(tiny_index, embedder):
+    """A filter with an id that is not in the index is an error that names the id."""
+    with pytest.raises(NoSuchDocument, match="'nowhere'"):
+        search(tiny_index, embedder, QUESTION, documents=[*tiny_index.documents, "nowhere"])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a" + "\u0301" * 999,
+        "who\0kept the light\0?",
+        "Who kept the light 😀👩\u200d👩\u200d👧?",
+        "من بنى المنارة؟",
+        "\u202ewho kept the light?",
+        "日本語の灯台はいつ？",
+        "lighthouse " * 90,
+        "x" * 1000,
+        "<script>alert(1)</script>",
+        "' OR 1=1 --",
+        "the of and",
+        "7",
+        "\ufffd7\ufeff\u200b",
+    ],
+)
+def test_odd_questions_are_searched_or_refused(tiny_index, embedder, question):
+    """Marks, NUL, emoji, right-to-left text, one endless word and stop words give sound numbers or a `BadQuestion`."""
+    try:
+        found = search(tiny_index, embedder, question)
+    except BadQuestion:
+        return
+
+    for hit in found.hits:
+        assert np.isfinite([hit.score, *hit.sentence_scores, *hit.coverage]).all()
+        assert 0 <= hit.signals.keyword <= 1
+
+
+def test_the_same_question_finds_the_same(tiny_index, embedder):
+    """Two searches for one question are equal to the last digit."""
+    assert search(tiny_index, embedder, QUESTION) == search(tiny_index, embedder, QUESTION)
+
+
+def test_what_repeats_a_better_hit_goes_last(tmp_path, embedder):
+    """A passage whose best sentence stands in a better hit of the document comes behind all that says something new."""
+    sentences = " ".join(f"The keeper of tower {n} counted {n * 7} ships in the fog." for n in range(80))
+    index = index_of({"a.md": f"# Towers\n\n{sentences}", "b.md": "# Soup\n\nSoup is hot."}, embedder, tmp_path)
+    seen_repeats = 0
+    for n in range(0, 80, 3):
+        hits = search(index, embedder, f"How many ships did the keeper of tower {n} count?").hits
+        repeats = []
+        for place, hit in enumerate(hits):
+            start, end = hit.passage.sentences[best_sentence(hit)]
+            repeats.append(
+                any(
+                    other.passage.document_id == hit.passage.document_id
+                    and other.passage.start <= start
+                    and end <= other.passage.end
+                    for other, repeated in zip(hits[:place], repeats, strict=True)
+                    if not repeated
+                )
+            )
+        seen_repeats += sum(repeats)
+        assert repeats == sorted(repeats)
+
+    assert seen_repeats
+
+
+def test_attached_questions_find_their_section(tiny_index, embedder):
+    """A question in the words of an attached one finds the section, and its sentence signal is near 1."""
+    for question in ("Who looked after the lamp?", "What did the first lighthouse keeper earn?"):
+        hit = search(tiny_index, embedder, question).hits[0]
+
+        assert "Anna Ancher" in hit.passage.text
+        assert question not in hit.passage.text
+        assert hit.signals.sentence > 0.99
+
+
+def test_only_words_that_the_documents_lack_are_corrected(tiny_index, embedder):
+    """A slip is replaced, shown as a correction and found; words of the documents stay; `exact` turns it off."""
+    slip = "When was the lighthuose of Skagen lit?"
+    found = search(tiny_index, embedder, slip)
+    exact = search(tiny_index, embedder, slip, exact=True)
+
+    assert (found.query.text, found.query.searched) == (slip, QUESTION)
+    assert [(one.word, one.replacement) for one in found.query.corrections] == [("lighthuose", "lighthouse")]
+    assert found.hits == search(tiny_index, embedder, QUESTION).hits
+    assert (exact.query.searched, exact.query.corrections) == (slip, ())
+    assert search(tiny_index, embedder, QUESTION).query.corrections == ()
+
+
+def test_the_stems_are_those_that_are_searched(tiny_index, embedder):
+    """The query lists each meaningful stem once, in order."""
+    found = search(tiny_index, embedder, "keepers keeper light, keeping the light")
+
+    assert found.query.stems == tuple(dict.fromkeys(stems("keepers keeper light, keeping the light")))

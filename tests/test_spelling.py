@@ -1,0 +1,46 @@
+import pytest
+
+from qa.spelling import Correction, correct
+
+VOCABULARY = {"lighthouse": 4, "keeper": 3, "telescope": 2, "greenhouse": 2, "cactus": 1, "odo": 9, "ambassador": 1}
+COMMON = {"envoy": 1, "house": 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lighthuose", "lighthouse"), ("Keper", "keeper"), ("telexcopp", "telescope"), ("cactsu", "cactus")],
+)
+def test_a_slip_is_mended(typed, meant):
+    """A word that no document holds becomes the nearest one that they do; two slips are forgiven in long words."""
+    assert correct(f"Who saw the {typed}?", VOCABULARY, COMMON) == (
+        f"Who saw the {meant}?",
+        (Correction(typed, meant),),
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where is the lighthouse?",
+        "Who kept the keepers?",  # another form of a word of the documents
+        "Is the envoy here?",  # a common word
+        "Was it ddo?",  # too short
+        "What is 12345?",
+        "Is it the fighthouses?",  # another first letter
+        "",
+        "😀 ???",
+    ],
+)
+def test_what_is_no_slip_stays(question):
+    """Words of the documents, other forms of them, common and short words and numbers are left alone."""
+    assert correct(question, VOCABULARY, COMMON) == (question, ())
+
+
+def test_the_more_frequent_of_two_near_words_wins():
+    """Of two words at the same distance, the one in more passages is taken, then the first by alphabet."""
+    assert correct("stane", {"stale": 1, "stone": 5, "state": 5}, {})[0] == "state"
+
+
+def test_an_empty_index_corrects_nothing():
+    """Without words there is nothing to correct to."""
+    assert correct("lighthuose", {}, {}) == ("lighthuose", ())
