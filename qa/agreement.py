@@ -1,0 +1,160 @@
+"""Compare what the passages of a reply say: who says the same as the answer, and who says something else.
+
+Precision comes first: a wrong "the documents differ" is worse than a missed one. Another sentence is compared with the
+answer's only when it fits the question nearly as well and shares words with it, apart from the values themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qa.index import Index
+from qa.search import Hit
+from qa.sentences import Span
+from qa.values import Kind, Value, agree, comparable, kind_asked_for, values_of
+from qa.words import stems, words_of
+
+# Measured on planted contradictions and on the shipped corpus (docs/evaluation.md).
+FIT_MARGIN = 0.08  # how much less than the answer a sentence may fit the question
+LIKENESS = 0.70  # least cosine of two sentence embeddings
+SHARED_WORDS = {"date": 0.4, "number": 0.4, "name": 0.75, None: 0.4}  # least share of the shorter sentence's words
+SHARED_NEWS = 0.4  # the same of the words that are not the question's, where there is no value to compare
+# Words of which a thing has one: sentences that name different ones speak of different things.
+_RIVALS = tuple(
+    frozenset(stems(words))
+    for words in (
+        "first second third fourth fifth sixth seventh eighth ninth tenth last final next previous",
+        "old new former present current",
+        "north south east west northern southern eastern western",
+        "largest smallest",
+        "born died",
+        "opened closed",
+        "began ended",
+        "built destroyed demolished rebuilt",
+        "bought sold",
+        "won lost",
+        "came left",
+        "arrived left",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a hit."""
+
+    hit: int  # place of the hit, from 0
+    span: Span  # in code points of the document's text
+    text: str
+    fit: float  # how well it fits the question
+    likeness: float  # cosine with the answer's sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two statements of different documents, and the values in which they differ."""
+
+    first: Statement
+    first_value: str
+    second: Statement
+    second_value: str
+
+
+def supporters(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[int, ...]:
+    """Return the places, from 0, of the other hits that say the same as one sentence of `hits[hit]`."""
+    kind = kind_asked_for(question)
+    answer, others = _statements(index, hits, hit, sentence)
+    own = _new_values(answer.text, question, kind)
+    found = set()
+    for other in others:
+        values = _new_values(other.text, question, kind)
+        if own:
+            same = any(agree(a, b, kind) for a in own for b in values)
+        else:
+            same = not values and _same_news(answer.text, other.text, question)
+        if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
+            found.add(other.hit)
+    return tuple(sorted(found))
+
+
+def differences(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[Difference, ...]:
+    """Return where other documents give another value than one sentence of `hits[hit]`, one for each document at most.
+
+    The question must ask for a date, a number or a person; a document that gives the same value anywhere among the
+    hits does not differ.
+    """
+    kind = kind_asked_for(question)
+    answer, others = _statements(index, hits, hit, sentence)
+    own = _new_values(answer.text, question, kind)
+    settled = {hits[hit].passage.document_id}
+    for other in others:
+        if any(agree(a, b, kind) for a in own for b in _new_values(other.text, question, kind)):
+            settled.add(hits[other.hit].passage.document_id)
+    found = []
+    for other in others:
+        document = hits[other.hit].passage.document_id
+        theirs = _new_values(other.text, question, kind)
+        pair = next(((a, b) for a in own for b in theirs if comparable(a, b, kind)), None)
+        if pair and document not in settled and _same_matter(answer.text, other.text, question, kind):
+            settled.add(document)
+            found.append(Difference(answer, pair[0].text, other, pair[1].text))
+    return tuple(found)
+
+
+def _statements(index: Index, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[Statement, list[Statement]]:
+    """Return the answer's statement and those of the other hits that fit the question and it, best first."""
+    meaning = index.vectors.reconstruct(int(index.sentence_rows[hits[hit].row] + sentence))
+
+    def statement(place: int, number: int) -> Statement:
+        passage = hits[place].passage
+        start, end = passage.sentences[number]
+        vector = index.vectors.reconstruct(int(index.sentence_rows[hits[place].row] + number))
+        text = passage.text[start - passage.start : end - passage.start]
+        return Statement(place, (start, end), text, hits[place].sentence_scores[number], float(np.dot(meaning, vector)))
+
+    answer = statement(hit, sentence)
+    others = [
+        statement(place, number)
+        for place, other in enumerate(hits)
+        if place != hit
+        for number, fit in enumerate(other.sentence_scores)
+        if fit >= answer.fit - FIT_MARGIN
+    ]
+    near = [other for other in others if other.likeness >= LIKENESS]
+    return answer, sorted(near, key=lambda one: (-one.fit, one.hit, one.span))
+
+
+def _same_matter(first: str, second: str, question: str, kind: Kind | None) -> bool:
+    """Tell whether two sentences share enough words, one of the question's among them; compared values do not count."""
+    one, two = _matter(first, kind), _matter(second, kind)
+    if any(one & rivals and two & rivals and not one & two & rivals for rivals in _RIVALS):
+        return False
+    shared = one & two
+    return bool(shared & set(stems(question))) and len(shared) >= SHARED_WORDS[kind] * min(len(one), len(two))
+
+
+def _same_news(first: str, second: str, question: str) -> bool:
+    """Tell whether two sentences share enough of what the question does not say itself."""
+    one, two = (set(stems(text)) - set(stems(question)) for text in (first, second))
+    return bool(one & two) and len(one & two) >= SHARED_NEWS * min(len(one), len(two))
+
+
+def _matter(text: str, kind: Kind | None) -> set[str]:
+    values = {stem for value in values_of(text, kind) for stem in stems(value.text)} if kind else set()
+    return set(stems(text)) - values
+
+
+def _overlap(hits: Sequence[Hit], first: Statement, second: Statement) -> bool:
+    same_document = hits[first.hit].passage.document_id == hits[second.hit].passage.document_id
+    return same_document and first.span[0] < second.span[1] and second.span[0] < first.span[1]
+
+
+def _new_values(text: str, question: str, kind: Kind | None) -> tuple[Value, ...]:
+    """Return the values of a sentence that the question does not hold itself."""
+    if kind is None:
+        return ()
+    asked = values_of(question, kind)
+    if kind == "name":  # the same name may stand in the question where names are not looked for, as its first word
+        asked = (Value(question, tuple(word.folded for word in words_of(question))),)
+    return tuple(value for value in values_of(text, kind) if not any(agree(value, one, kind) for one in asked))

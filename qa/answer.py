@@ -1,0 +1,177 @@
+"""Choose the sentence that answers, or say that the documents do not answer."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from time import perf_counter
+
+from qa.agreement import Statement, differences, supporters
+from qa.confidence import confidence_of
+from qa.documents import Document
+from qa.errors import BadQuestion
+from qa.index import Index
+from qa.search import MAX_K, Hit, Query, best_sentence, search
+from qa.sentences import Span
+from qa.vectors import Embedder
+from qa.words import words_of
+
+DEFAULT_K = 5
+ANSWER_PASSAGES = 3  # the answer is looked for in this many of the best passages
+PASSAGE_WEIGHT = 4.0  # what a passage's score counts beside its sentence's
+SHORT_ANSWER_CHARS = 200  # an answer shorter than this takes in the better of its neighbours
+MAX_ANSWER_CHARS = 300  # as long as both together stay within this
+
+
+class Status(StrEnum):
+    """Whether the documents answer the question."""
+
+    ANSWERED = "answered"
+    NOT_IN_DOCUMENTS = "not_in_documents"
+
+
+@dataclass(frozen=True, slots=True)
+class CitedPassage:
+    """One passage of a reply."""
+
+    rank: int  # from 1
+    hit: Hit
+    document: Document
+    highlights: tuple[Span, ...]  # words of the question, in code points of the passage's text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The sentence or two that answer: `text == document.text[start:end]`."""
+
+    text: str
+    passage: int  # rank of the passage that holds it
+    start: int  # in code points of the document's text
+    end: int
+    supported_by: tuple[int, ...]  # ranks of other passages that say the same
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one document says where another says something else: `text == document.text[start:end]`."""
+
+    text: str
+    value: str  # the number, date or name in it that differs
+    passage: int  # rank of the passage that holds it
+    start: int  # in code points of the document's text
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two documents that answer the same question differently."""
+
+    first: Claim
+    second: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Everything that is said to one question, from exactly one generation of the index."""
+
+    query: Query
+    status: Status
+    answer: Answer | None  # None if and only if the documents do not answer
+    confidence: float  # 0..1, that the documents answer the question
+    disagreements: tuple[Disagreement, ...]
+    passages: tuple[CitedPassage, ...]  # best first; when the documents do not answer, the nearest ones
+    candidates: tuple[Hit, ...]  # all that were looked at closely, in their final order
+    index: Index
+    took_ms: float
+
+
+def answer(
+    index: Index,
+    embedder: Embedder,
+    question: str,
+    *,
+    min_confidence: float,
+    k: int = DEFAULT_K,
+    documents: list[str] | None = None,
+    exact: bool = False,
+) -> Reply:
+    """Answer one question.
+
+    Args:
+        min_confidence: below this the reply says that the documents do not answer, 0..1.
+        k: how many passages at most, 1..MAX_K.
+        documents: ids of the documents to search; None for all.
+        exact: take the question as it is spelt.
+    Raises:
+        BadQuestion: the question or `k` cannot be used.
+        NoSuchDocument: an id of `documents` is not in the index.
+    """
+    began = perf_counter()
+    if not 1 <= k <= MAX_K:
+        raise BadQuestion(f"k is {k}; it must be a whole number from 1 to {MAX_K}")
+    found = search(index, embedder, question, documents=documents, exact=exact)
+    hits = found.hits[:k]
+    passages = tuple(
+        CitedPassage(rank, hit, index.documents[hit.passage.document_id], _highlights(hit, found.query))
+        for rank, hit in enumerate(hits, 1)
+    )
+    confidence = confidence_of(found)
+    chosen = _choose(passages) if confidence >= min_confidence else None
+    return Reply(
+        query=found.query,
+        status=Status.ANSWERED if chosen else Status.NOT_IN_DOCUMENTS,
+        answer=_answer(index, found.query.searched, passages, *chosen) if chosen else None,
+        confidence=confidence,
+        disagreements=_disagreements(index, found.query.searched, passages, *chosen) if chosen else (),
+        passages=passages,
+        candidates=found.hits,
+        index=index,
+        took_ms=(perf_counter() - began) * 1000,
+    )
+
+
+def _choose(passages: tuple[CitedPassage, ...]) -> tuple[int, int] | None:
+    """Return the place of the passage, from 0, and the number of its sentence that answer best."""
+    if not passages:
+        return None
+
+    def fit(place: int) -> float:
+        hit = passages[place].hit
+        return max(hit.sentence_scores) + PASSAGE_WEIGHT * hit.score
+
+    place = max(range(min(ANSWER_PASSAGES, len(passages))), key=fit)
+    return place, best_sentence(passages[place].hit)
+
+
+def _answer(index: Index, question: str, passages: tuple[CitedPassage, ...], place: int, sentence: int) -> Answer:
+    """Return the answer that a sentence is, with the better of its neighbours when it is short."""
+    cited = passages[place]
+    sentences, scores = cited.hit.passage.sentences, cited.hit.sentence_scores
+    start, end = sentences[sentence]
+    neighbours = [n for n in (sentence - 1, sentence + 1) if 0 <= n < len(sentences)]
+    if neighbours and end - start < SHORT_ANSWER_CHARS:
+        neighbour = max(neighbours, key=lambda n: scores[n])
+        wider = min(start, sentences[neighbour][0]), max(end, sentences[neighbour][1])
+        if wider[1] - wider[0] <= MAX_ANSWER_CHARS:
+            start, end = wider
+    others = supporters(index, question, [one.hit for one in passages], place, sentence)
+    return Answer(
+        text=cited.document.text[start:end],
+        passage=cited.rank,
+        start=start,
+        end=end,
+        supported_by=tuple(passages[other].rank for other in others),
+    )
+
+
+def _disagreements(
+    index: Index, question: str, passages: tuple[CitedPassage, ...], place: int, sentence: int
+) -> tuple[Disagreement, ...]:
+    def claim(statement: Statement, value: str) -> Claim:
+        return Claim(statement.text, value, passages[statement.hit].rank, *statement.span)
+
+    found = differences(index, question, [one.hit for one in passages], place, sentence)
+    return tuple(Disagreement(claim(one.first, one.first_value), claim(one.second, one.second_value)) for one in found)
+
+
+def _highlights(hit: Hit, query: Query) -> tuple[Span, ...]:
+    wanted = set(query.stems)
+    return tuple((word.start, word.end) for word in words_of(hit.passage.text) if word.stem in wanted)

@@ -1,0 +1,207 @@
+"""Find the dates, numbers and names in a sentence, in a form in which two sentences can be compared.
+
+Only what is written plainly is found: for showing that documents differ, a missed value costs little and a wrong one
+much.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import product
+from typing import Any, Literal
+
+from qa.words import STOPWORDS, fold, stems
+
+Kind = Literal["date", "number", "name"]
+
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
+_DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>1\d{3}|20\d{2})"
+_DATES = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"\b{_YEAR}-(?P<number>[01]\d)-(?P<day>[0-3]\d)\b",
+        rf"\b{_DAY}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?\b",
+        rf"\b{_MONTH}\s+{_DAY}(?!\d)(?:,?\s+{_YEAR})?\b",
+        rf"\b{_MONTH},?\s+{_YEAR}\b",
+        rf"\b{_YEAR}\b(?!\s*(?:%|percent))",
+    )
+)
+_WEEK = re.compile(r"\bweek\s+(?:of|beginning|starting|ending)\s+(?:on\s+)?(?:the\s+)?$", re.I)
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBER_WORDS = {word: float(n) for n, word in enumerate(_UNITS)} | {w: 10.0 * n for n, w in enumerate(_TENS, 2)}
+_MULTIPLES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_NUMBER_WORD = rf"(?:{'|'.join([*_NUMBER_WORDS, *_MULTIPLES])})\b"
+_NUMBER = re.compile(
+    r"(?:\b(?:(?P<about>about|around|some|roughly|approximately|nearly|almost|circa)"
+    r"|(?P<over>over|more\s+than|at\s+least)|(?P<under>under|less\s+than|fewer\s+than|at\s+most|up\s+to))\s+)?"
+    rf"(?<![\w.,-])(?P<amount>[$€£]?(?:\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d:/])|\b{_NUMBER_WORD})"
+    rf"(?:(?:[\s-]+|(?<=hundred)\s+and\s+|(?<=thousand)\s+and\s+){_NUMBER_WORD})*)"
+    r"(?!-(?:first|second|third|[a-z]+th)\b)(?:(?P<percent>\s*%|\s+per\s?cent\b)|[\s-]+(?P<unit>[^\W\d_]+))?",
+    re.I,
+)
+_LEAST_BARE_NUMBER = 1000.0  # a smaller number without a unit is more often a label than an amount
+_ABOUT = 0.1  # "about 50" may be this share more or less
+_PLACE = re.compile(r"\b(?:in|at|on|from|near)\s+(?:the\s+)?$", re.I)  # what follows is no person
+_CAPITALISED = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
+
+_ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which)\s+(?:year|date|day|month)\b|\bdate\b", re.I)
+_ASKS_NUMBER = re.compile(
+    r"\bhow\s+(?:many|much|long|old|tall|far|high|big|large|often|fast)\b|"
+    r"\b(?:number|amount|percentage|running time|runtime|length|price|cost|size|height|weight|age)\b",
+    re.I,
+)
+_ASKS_NAME = re.compile(r"\bwho(?:m|se)?\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One date, number or name."""
+
+    text: str  # as it stands in the sentence
+    key: tuple[Any, ...]  # what is compared: (year, month, day, week?), (low, high, unit) or (folded words …)
+
+
+def kind_asked_for(question: str) -> Kind | None:
+    """Return which kind of value answers a question, None if the question does not say so."""
+    if _ASKS_DATE.search(question):
+        return "date"
+    if _ASKS_NUMBER.search(question):
+        return "number"
+    return "name" if _ASKS_NAME.search(question) else None
+
+
+def values_of(sentence: str, kind: Kind) -> tuple[Value, ...]:
+    """Return the values of one kind in a sentence, in order."""
+    match kind:
+        case "date":
+            return _dates(sentence)
+        case "number":
+            return _numbers(sentence)
+        case "name":
+            return _names(sentence)
+
+
+def comparable(first: Value, second: Value, kind: Kind | None) -> bool:
+    """Tell whether two values measure the same: numbers need the same unit."""
+    return kind != "number" or first.key[2] == second.key[2]
+
+
+def agree(first: Value, second: Value, kind: Kind | None) -> bool:
+    """Tell whether two values can both be true.
+
+    A year agrees with a day in it, a rounded number with the exact one, a surname with a full name.
+    """
+    if kind == "date":
+        pairs = product(_days(first.key), _days(second.key))
+        return any(all(a is None or b is None or a == b for a, b in zip(*pair, strict=True)) for pair in pairs)
+    if kind == "number":
+        return comparable(first, second, kind) and max(first.key[0], second.key[0]) <= min(first.key[1], second.key[1])
+    return bool(set(first.key) & set(second.key))
+
+
+def _dates(sentence: str) -> tuple[Value, ...]:
+    found: dict[int, Value] = {}
+    taken: set[int] = set()
+    for pattern in _DATES:
+        for match in pattern.finditer(sentence):
+            if taken.isdisjoint(range(*match.span())):
+                taken.update(range(*match.span()))
+                week = _WEEK.search(sentence, 0, match.start())
+                start = week.start() if week else match.start()
+                found[start] = Value(sentence[start : match.end()], _date_key(match.groupdict(), bool(week)))
+    return tuple(found[start] for start in sorted(found))
+
+
+def _date_key(parts: dict[str, str | None], week: bool) -> tuple[int | None, int | None, int | None, bool]:
+    number, month = parts.get("number"), parts.get("month")
+    if month:
+        number = str(next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()[:3])))
+    year, day = parts.get("year"), parts.get("day")
+    return (int(year) if year else None, int(number) if number else None, int(day) if day else None, week)
+
+
+def _days(key: tuple[Any, ...]) -> list[tuple[int | None, int | None, int | None]]:
+    """Return the (year, month, day) that a date may mean: for a week every day before and after that can be in it."""
+    year, month, day, week = key
+    try:
+        named = date(year or 2000, month, day) if week and month and day else None
+    except ValueError:  # a 31st of June
+        named = None
+    if named is None:
+        return [(year, month, day)]
+    days = [named + timedelta(days=n) for n in range(-6, 7)]
+    return [(year and one.year, one.month, one.day) for one in days]
+
+
+def _numbers(sentence: str) -> tuple[Value, ...]:
+    dates = [match.span() for pattern in _DATES for match in pattern.finditer(sentence)]
+    found = []
+    for match in _NUMBER.finditer(sentence):
+        start, end = match.span("amount")
+        amount, unit = match["amount"], "".join(stems(match["unit"] or ""))
+        if match["percent"]:
+            unit, end = "%", match.end("percent")
+        elif amount[0] in "$€£":
+            unit = amount[0]
+        elif unit:
+            end = match.end("unit")
+        # "1500 steps" is a number although it looks like a year, but nothing else within a date is one.
+        in_date = any(a <= start < b and (not unit or b - a > len("1999")) for a, b in dates)
+        number = _number(amount)
+        if not in_date and (unit or number >= _LEAST_BARE_NUMBER):
+            found.append(Value(sentence[start:end], (*_range(number, match), unit)))
+    return tuple(found)
+
+
+def _number(amount: str) -> float:
+    """Return the number that digits, number words or both spell: "1,200", "1.5 million", "one hundred and five"."""
+    total = current = 0.0
+    for word in re.findall(r"[\d.,]+|[a-z]+", amount.lower()):
+        if word == "hundred":
+            current = (current or 1.0) * 1e2
+        elif word in _MULTIPLES:
+            total, current = total + (current or 1.0) * _MULTIPLES[word], 0.0
+        elif word != "and":
+            current += _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word.replace(",", ""))
+    return total + current
+
+
+def _range(number: float, match: re.Match[str]) -> tuple[float, float]:
+    """Return the lowest and the highest number that is meant: one written 3,200 may have been rounded from 3,187."""
+    if match["over"]:
+        return number, math.inf
+    if match["under"]:
+        return 0.0, number
+    if match["about"]:
+        return number * (1 - _ABOUT), number * (1 + _ABOUT)
+    digits = f"{number:.6e}".split("e")[0].rstrip("0").replace(".", "")
+    last_digit = 10.0 ** (math.floor(math.log10(number or 1.0)) - max(len(digits), 2) + 1)
+    return number - 0.49 * last_digit, number + 0.49 * last_digit  # not quite half, so that 45 and 46 do not touch
+
+
+def _names(sentence: str) -> tuple[Value, ...]:
+    found: list[Value] = []
+    run: list[re.Match[str]] = []
+    for match in [*_CAPITALISED.finditer(sentence), None]:
+        adjoins = run and match and sentence[run[-1].end() : match.start()] in (" ", "-", ". ")
+        if run and not adjoins:
+            text = sentence[run[0].start() : run[-1].end()]
+            words = tuple(word for word in fold(text).replace("-", " ").split() if word not in STOPWORDS)
+            opens_sentence = run[0].start() == 0 and len(run) == 1
+            is_place = _PLACE.search(sentence, 0, run[0].start())
+            if words and not opens_sentence and not is_place:
+                found.append(Value(text, words))
+            run = []
+        if match:
+            run.append(match)
+    return tuple(found)

@@ -1,0 +1,179 @@
+from dataclasses import replace
+
+import pytest
+
+from qa.answer import ANSWER_PASSAGES, DEFAULT_K, MAX_ANSWER_CHARS, Reply, Status, answer
+from qa.confidence import confidence_of
+from qa.documents import parse_document
+from qa.errors import BadQuestion, NoSuchDocument
+from qa.index import Index
+from qa.rebuild import build
+from qa.search import MAX_K, search
+from qa.vectors import Embedder
+from qa.words import stems, words_of
+
+pytestmark = pytest.mark.model
+
+PLAIN = {
+    "When was the lighthouse of Skagen lit for the first time?": "1858",
+    "Who was the first keeper?": "Anna Ancher",
+    "Are dogs allowed in the rose beds?": "Dogs are not allowed",
+    "How much rhubarb does rhubarb soup take?": "one kilogram",
+    "What is done with the lens at dawn?": "clean the lens",
+    "How many grams of sugar are needed?": "200 grams",
+}
+ABSENT = "Which submarine sank off the coast of Peru?"
+
+
+def ask(index: Index, embedder: Embedder, question: str, **options: object) -> Reply:
+    return answer(index, embedder, question, **{"min_confidence": 0.5, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("question", "words"), PLAIN.items())
+def test_a_plain_question_is_answered_verbatim(tiny_index, embedder, question, words):
+    """The answer holds what is asked for, is exactly a span of its document, and lies within its passage."""
+    reply = ask(tiny_index, embedder, question)
+
+    assert reply.status is Status.ANSWERED
+    assert reply.answer
+    assert words in reply.answer.text
+    cited = reply.passages[reply.answer.passage - 1]
+    assert reply.answer.text == cited.document.text[reply.answer.start : reply.answer.end]
+    assert cited.hit.passage.start <= reply.answer.start < reply.answer.end <= cited.hit.passage.end
+    assert reply.answer.passage <= ANSWER_PASSAGES
+
+
+def test_an_answer_is_whole_sentences_and_short(service):
+    """An answer begins and ends with a sentence; more than 300 characters has only a single sentence that is longer."""
+    index, answered = service.index, 0
+    for passage in index.passages[:40:2]:
+        start, end = passage.sentences[0]
+        reply = service.ask(passage.text[start - passage.start : end - passage.start][:200], exact=True)
+        if reply.answer:
+            answered += 1
+            cited = reply.passages[reply.answer.passage - 1].hit.passage
+            first = next(n for n, span in enumerate(cited.sentences) if span[0] == reply.answer.start)
+            last = next(n for n, span in enumerate(cited.sentences) if span[1] == reply.answer.end)
+            assert last - first in (0, 1)
+            assert len(reply.answer.text) <= MAX_ANSWER_CHARS or first == last
+    assert answered > 10
+
+
+def test_one_sentence_may_be_longer(tmp_path, embedder):
+    """A single sentence of more than 300 characters is given whole."""
+    mills = ", ".join(f"past mill {n}" for n in range(40))
+    sentence = f"The lantern of Vesso was carried {mills} and into the sea."
+    document, _ = parse_document("a.txt", f"{sentence} It was wet.")
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, "Where was the lantern of Vesso carried?", min_confidence=0)
+
+    assert reply.answer
+    assert reply.answer.text == sentence
+
+
+@pytest.mark.parametrize(("mills", "alone"), [(5, False), (25, True)])
+def test_a_short_answer_takes_in_a_neighbour_that_fits(tmp_path, embedder, mills, alone):
+    """A short sentence is given with its neighbour as long as both have at most 300 characters, else alone."""
+    short = "The lantern of Vesso was made by Otto Heide."
+    neighbour = f"It was carried {', '.join(f'past mill {n}' for n in range(mills))}."
+    document, _ = parse_document("a.txt", f"{short} {neighbour}")
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, "Who made the lantern of Vesso?", min_confidence=0)
+
+    assert reply.answer
+    assert reply.answer.text == (short if alone else f"{short} {neighbour}")
+
+
+def test_what_the_documents_do_not_say_is_refused(tiny_index, embedder):
+    """The status says so, there is no answer, and the nearest passages are there all the same."""
+    reply = ask(tiny_index, embedder, ABSENT)
+
+    assert reply.status is Status.NOT_IN_DOCUMENTS
+    assert reply.answer is None
+    assert reply.disagreements == ()
+    assert reply.confidence < 0.5
+    assert len(reply.passages) == min(DEFAULT_K, len(tiny_index.passages))
+
+
+def test_the_edges_of_the_limit(tiny_index, embedder):
+    """With a limit of 0 every question is answered, with 1 none; a confidence that equals the limit is enough."""
+    plain = next(iter(PLAIN))
+    confidence = ask(tiny_index, embedder, plain).confidence
+
+    assert ask(tiny_index, embedder, ABSENT, min_confidence=0).answer
+    assert ask(tiny_index, embedder, plain, min_confidence=1).answer is None
+    assert ask(tiny_index, embedder, plain, min_confidence=confidence).answer
+    assert ask(tiny_index, embedder, plain, min_confidence=confidence + 1e-9).answer is None
+
+
+def test_nothing_found_is_not_answered(tiny_index, embedder):
+    """A filter that allows no document gives a reply without passages, even at a limit of 0."""
+    reply = ask(tiny_index, embedder, next(iter(PLAIN)), documents=[], min_confidence=0)
+
+    assert reply.status is Status.NOT_IN_DOCUMENTS
+    assert (reply.answer, reply.passages, reply.confidence) == (None, (), 0.0)
+
+
+def test_passages_are_the_first_hits(tiny_index, embedder):
+    """A reply has the first k hits of the search, ranked from 1, and the same confidence for every k."""
+    question = next(iter(PLAIN))
+    found = search(tiny_index, embedder, question)
+    for k in (1, 2, MAX_K):
+        reply = ask(tiny_index, embedder, question, k=k)
+
+        assert [cited.hit for cited in reply.passages] == list(found.hits[:k])
+        assert [cited.rank for cited in reply.passages] == list(range(1, len(reply.passages) + 1))
+        assert reply.candidates == found.hits
+        assert reply.confidence == confidence_of(found)
+
+
+@pytest.mark.parametrize("k", [0, -1, MAX_K + 1])
+def test_k_has_bounds(tiny_index, embedder, k):
+    """Another number of passages than 1 to 20 is refused with the number."""
+    with pytest.raises(BadQuestion, match=f"k is {k}; it must be a whole number from 1 to 20"):
+        ask(tiny_index, embedder, "Who kept the light?", k=k)
+
+
+def test_errors_of_the_search_come_through(tiny_index, embedder):
+    """A question that is none and a document that is not there are errors, not refusals."""
+    with pytest.raises(BadQuestion):
+        ask(tiny_index, embedder, "?!")
+    with pytest.raises(NoSuchDocument):
+        ask(tiny_index, embedder, "Who kept the light?", documents=["nowhere"])
+
+
+def test_highlights_are_the_words_of_the_question(tiny_index, embedder):
+    """Every word of a passage with the stem of a question word is highlighted, and nothing else."""
+    question = "Which keepers clean the lens of the lighthouse?"
+    reply = ask(tiny_index, embedder, question)
+
+    marked = 0
+    for cited in reply.passages:
+        text = cited.hit.passage.text
+        wanted = [word for word in words_of(text) if word.stem in stems(question)]
+        assert [text[start:end] for start, end in cited.highlights] == [text[w.start : w.end] for w in wanted]
+        marked += len(wanted)
+    assert marked
+
+
+def test_highlights_follow_the_correction(tiny_index, embedder):
+    """With a misspelt word, what was searched is highlighted; with `exact` it is not."""
+    question = "When was the lighthuose lit?"
+
+    def marked(*, exact: bool) -> set[str]:
+        reply = ask(tiny_index, embedder, question, exact=exact, min_confidence=0)
+        return {c.hit.passage.text[a:b].lower() for c in reply.passages for a, b in c.highlights}
+
+    assert "lighthouse" in marked(exact=False)
+    assert "lighthouse" not in marked(exact=True)
+
+
+def test_the_same_question_has_the_same_reply(tiny_index, embedder):
+    """Two replies to one question differ in nothing but the time they took."""
+    one, two = (ask(tiny_index, embedder, next(iter(PLAIN))) for _ in range(2))
+
+    assert replace(one, took_ms=0) == replace(two, took_ms=0)
+    assert one.took_ms > 0
+    assert one.index is tiny_index

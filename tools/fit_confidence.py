@@ -1,0 +1,129 @@
+"""Fit the confidence on retrieval sets in the BEIR layout, and write qa/confidence.json and the reliability curve.
+
+    python tools/fit_confidence.py --queries 700 SET_DIR [SET_DIR …]
+
+Three kinds of questions: answerable ones; answerable ones whose documents are taken out of the search; and, where a set
+has them, questions written so that their documents nearly answer them. Each kind of unanswerable question counts as
+much as the others, against the answerable ones of its set. The intercept is then moved to the share of answerable
+questions that a service meets (prior correction: King and Zeng, "Logistic Regression in Rare Events Data", 2001).
+"""
+
+import json
+import math
+import random
+from dataclasses import astuple, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from qa.beir import BeirQuery, read_beir
+from qa.confidence import Evidence, evidence_of
+from qa.rebuild import build
+from qa.search import search
+from qa.vectors import DEFAULT_MODEL, Embedder
+
+ROOT = Path(__file__).parent.parent
+FEW_DOCUMENTS = 10  # every second question is asked of so few, so that the confidence holds for small folders too
+ANSWERABLE_SHARE = 0.96  # of the questions that a service meets; the fit itself sees both kinds equally often
+
+
+def evidence(folder: Path, count: int) -> dict[str, NDArray[np.float64]]:
+    """Return the evidence of each kind of question of a set, shape (questions, evidence)."""
+    beir = read_beir(folder)
+    drawn = random.Random(1).sample(beir.queries, min(2 * count, len(beir.queries)))  # noqa: S311
+    near = random.Random(2).sample(beir.unanswerable, min(count, len(beir.unanswerable)))  # noqa: S311
+    everything = [document.id for document in beir.documents]
+    embedder = Embedder(DEFAULT_MODEL)
+    with TemporaryDirectory() as temporary:
+        index = build(beir.documents, embedder, Path(temporary), lambda *_: None)
+
+        def ask(queries: list[BeirQuery], *, with_documents: bool) -> NDArray[np.float64]:
+            chance, rows = random.Random(3), []  # noqa: S311
+            for number, query in enumerate(tqdm(queries, desc=folder.name)):
+                others = [name for name in everything if name not in query.relevant]
+                # A near miss names no document, so it is asked of all: the one that nearly answers must be there.
+                few = number % 2 == 0 and query.relevant
+                searched = chance.sample(others, FEW_DOCUMENTS) if few else others
+                searched = [*searched, *query.relevant] if with_documents else searched
+                rows.append(astuple(evidence_of(search(index, embedder, query.text, documents=searched))))
+            return np.array(rows)
+
+        half = len(drawn) // 2
+        kinds = {
+            "answerable": ask(drawn[:half], with_documents=True),
+            "taken out": ask(drawn[half:], with_documents=False),
+        }
+        return kinds | ({"near miss": ask(near, with_documents=True)} if near else {})
+
+
+def fit(sets: list[dict[str, NDArray[np.float64]]]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the intercept, the weights, and (probability, answerable, weight) of every question, shape (n, 3)."""
+    rows, labels, weights = [], [], []
+    for kinds in sets:
+        for name, negative in kinds.items():
+            if name != "answerable":
+                positive = kinds["answerable"]
+                rows += [positive, negative]
+                labels += [np.ones(len(positive)), np.zeros(len(negative))]
+                weights += [np.full(len(positive), 1 / len(positive)), np.full(len(negative), 1 / len(negative))]
+    x, y, weight = np.concatenate(rows), np.concatenate(labels), np.concatenate(weights)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3))
+    pipeline.fit(x, y, logisticregression__sample_weight=weight * len(weight) / weight.sum())
+    scaler, logistic = pipeline[0], pipeline[1]
+    coefficients = logistic.coef_[0] / scaler.scale_
+    intercept = float(logistic.intercept_[0] - coefficients @ scaler.mean_)
+    judged = np.column_stack([1 / (1 + np.exp(-(x @ coefficients + intercept))), y, weight])
+    return intercept, coefficients, judged
+
+
+def draw_reliability(judged: NDArray[np.float64], path: Path) -> None:
+    """Draw how often questions of a given confidence are answerable, with both kinds asked equally often."""
+    import matplotlib.pyplot as plt  # the only use of it; no other dependency brings it along
+
+    edges = np.quantile(judged[:, 0], np.linspace(0, 1, 11))
+    bins = np.clip(np.searchsorted(edges, judged[:, 0], side="right") - 1, 0, 9)
+    points = [
+        (np.average(group[:, 0], weights=group[:, 2]), np.average(group[:, 1], weights=group[:, 2]))
+        for group in (judged[bins == number] for number in range(10))
+        if len(group)
+    ]
+    figure, axes = plt.subplots(figsize=(4.5, 4.5))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
+    axes.plot(*zip(*points, strict=True), marker="o", label="fitted")
+    axes.set(xlabel="confidence, before the prior is corrected", ylabel="share that is answerable")
+    axes.legend()
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+
+
+@click.command()
+@click.option("--queries", default=700, show_default=True, help="Questions of each kind taken from each set.")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def main(queries: int, folders: tuple[Path, ...]) -> None:
+    """Fit on all FOLDERS together and write the result."""
+    sets = [evidence(folder, queries) for folder in folders]
+    intercept, weights, judged = fit(sets)
+    prior = math.log(ANSWERABLE_SHARE / (1 - ANSWERABLE_SHARE))
+    result = {
+        "intercept": round(intercept + prior, 4),
+        "weights": {f.name: round(float(w), 4) for f, w in zip(fields(Evidence), weights, strict=True)},
+        "answerable_share": ANSWERABLE_SHARE,
+        "fitted_on": {
+            folder.name: {name: len(rows) for name, rows in kinds.items()}
+            for folder, kinds in zip(folders, sets, strict=True)
+        },
+    }
+    target = ROOT / "qa" / "confidence.json"
+    target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    draw_reliability(judged, ROOT / "docs" / "pictures" / "reliability.svg")
+    click.echo(target.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
