@@ -1,0 +1,104 @@
+"""What people say of the answers, kept in one SQLite file on this machine: question and verdict, nobody's name."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from qa.errors import FeedbackRefused, TooMany
+
+OFF = Path("off")  # the value of the setting that asks for no feedback
+MAX_COMMENT_CHARS = 1000
+MAX_A_MINUTE = 30  # from everybody together, so that no address needs to be kept to hold a flood back
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS feedback (
+  given_at TEXT NOT NULL, question TEXT NOT NULL, helpful INTEGER NOT NULL, comment TEXT NOT NULL,
+  answered INTEGER NOT NULL, answer TEXT NOT NULL, document TEXT NOT NULL, generation TEXT NOT NULL
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One verdict on one reply."""
+
+    question: str
+    helpful: bool
+    comment: str
+    answered: bool  # False: the reply was that the documents do not answer
+    answer: str  # word for word from the document, "" when there was none
+    document: str  # path of the document that was quoted, "" when there was none
+    generation: str  # of the index
+
+
+def store(path: Path, feedback: Feedback) -> None:
+    """Append one verdict.
+
+    Raises:
+        FeedbackRefused: the file cannot be written.
+        TooMany: too many came within a minute.
+    """
+    now = datetime.now(UTC)
+    try:
+        with closing(_open(path)) as database, database:
+            since = (now - timedelta(minutes=1)).isoformat(timespec="seconds")
+            (recent,) = database.execute("SELECT count(*) FROM feedback WHERE given_at > ?", (since,)).fetchone()
+            if recent >= MAX_A_MINUTE:
+                raise TooMany(f"more than {MAX_A_MINUTE} verdicts came within a minute; try again in a moment")
+            names = [spec.name for spec in fields(Feedback)]
+            # The names are this module's own.
+            statement = (
+                f"INSERT INTO feedback (given_at, {', '.join(names)}) VALUES ({', '.join('?' * (len(names) + 1))})"  # noqa: S608
+            )
+            database.execute(statement, (now.isoformat(timespec="seconds"), *asdict(feedback).values()))
+    except sqlite3.Error as error:
+        raise FeedbackRefused(f"the verdict could not be kept in {path}: {error}") from error
+
+
+def read(path: Path) -> Iterator[Feedback]:
+    """Yield every verdict, oldest first.
+
+    Raises:
+        FeedbackRefused: the file is missing or no feedback database.
+    """
+    if not path.is_file():
+        raise FeedbackRefused(f"there is no feedback in {path}; QA_FEEDBACK names the file")
+    try:
+        with closing(_open(path)) as database:
+            names = ", ".join(spec.name for spec in fields(Feedback))
+            for row in database.execute(f"SELECT {names} FROM feedback ORDER BY rowid"):  # noqa: S608
+                found = Feedback(*row)
+                yield Feedback(**{**asdict(found), "helpful": bool(found.helpful), "answered": bool(found.answered)})
+    except sqlite3.Error as error:
+        raise FeedbackRefused(f"{path} cannot be read: {error}") from error
+
+
+def to_question_line(feedback: Feedback) -> str:
+    """Return a verdict as a line of a question set.
+
+    A helpful answer is a question with its evidence, a rightful refusal one without. A verdict of "no" says only what
+    was wrong: its line has `answerable` null and the comment as a note, for a person to complete.
+    """
+    line: dict[str, object] = {
+        "id": "f" + hashlib.sha256(feedback.question.encode()).hexdigest()[:10],
+        "question": feedback.question,
+        "type": "feedback",
+        "answerable": feedback.answered if feedback.helpful else None,
+        "answers": [],
+        "evidence": [],
+    }
+    if feedback.helpful and feedback.answered:
+        line |= {"answers": [feedback.answer], "evidence": [{"doc": feedback.document, "quote": feedback.answer}]}
+    if feedback.comment:
+        line["note"] = feedback.comment
+    return json.dumps(line, ensure_ascii=False)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=5)
+    database.execute(_SCHEMA)
+    return database

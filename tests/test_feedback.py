@@ -1,0 +1,80 @@
+"""Verdicts on answers: kept in one file, counted, and turned into lines of a question set."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from qa.cli import main
+from qa.errors import FeedbackRefused, TooMany
+from qa.feedback import MAX_A_MINUTE, Feedback, read, store, to_question_line
+
+YES = Feedback("Who kept the lamp?", True, "", True, "The first keeper was Anna Ancher.", "lighthouse.md", "abc")
+RIGHTLY_REFUSED = Feedback("Who won the cup?", True, "", False, "", "", "abc")
+NO = Feedback("How tall is it?", False, "That is the other tower.", True, "It is tall.", "lighthouse.md", "abc")
+
+
+def test_what_was_stored_is_read(tmp_path):
+    """In the order in which it was given."""
+    path = tmp_path / "feedback.sqlite"
+    for given in (YES, NO):
+        store(path, given)
+
+    assert list(read(path)) == [YES, NO]
+
+
+def test_a_flood_is_refused(tmp_path):
+    """Everybody together may give so many verdicts a minute."""
+    path = tmp_path / "feedback.sqlite"
+    for _ in range(MAX_A_MINUTE):
+        store(path, YES)
+
+    with pytest.raises(TooMany, match=str(MAX_A_MINUTE)):
+        store(path, YES)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    """The message says which."""
+    with pytest.raises(FeedbackRefused, match="nowhere"):
+        store(tmp_path / "nowhere" / "feedback.sqlite", YES)
+
+
+def test_a_helpful_answer_becomes_evidence():
+    """The line has the fields of the question set."""
+    line = json.loads(to_question_line(YES))
+
+    assert line["answerable"] is True
+    assert line["answers"] == [YES.answer]
+    assert line["evidence"] == [{"doc": "lighthouse.md", "quote": YES.answer}]
+
+
+def test_a_rightful_refusal_is_an_unanswerable_question():
+    """It has no evidence."""
+    line = json.loads(to_question_line(RIGHTLY_REFUSED))
+
+    assert (line["answerable"], line["answers"], line["evidence"]) == (False, [], [])
+
+
+def test_the_export_leaves_what_needs_a_person_aside(tmp_path):
+    """`--unhelpful` adds the verdicts "no", with the comment as a note and nothing claimed."""
+    path = tmp_path / "feedback.sqlite"
+    for given in (YES, YES, NO):
+        store(path, given)
+
+    def lines(*options):
+        result = CliRunner().invoke(main, ["feedback", "export", *options], env={"QA_FEEDBACK": str(path)})
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [line["question"] for line in lines()] == [YES.question]
+    assert lines("--unhelpful")[1]["answerable"] is None
+    assert lines("--unhelpful")[1]["note"] == NO.comment
+
+
+def test_the_export_of_nothing_says_which_file_is_missing(tmp_path):
+    """Exit code 2, like every wrong use."""
+    path = tmp_path / "none.sqlite"
+    result = CliRunner().invoke(main, ["feedback", "export"], env={"QA_FEEDBACK": str(path)})
+
+    assert result.exit_code == 2
+    assert str(path) in result.stderr

@@ -1,0 +1,341 @@
+"""The pages as they come from the server: complete without a script, safe whatever the documents hold."""
+
+import gzip
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+from qa.answer import Claim, Disagreement
+from qa.feedback import OFF, read
+from qa.service import Service
+from qa.settings import Settings
+from web.app import create_app
+
+ANSWERED = "How high is the lighthouse of Skagen?"
+PAGE_BYTES = 60_000
+
+
+def page(response, status=200):
+    assert response.status_code == status, response.text
+    return LexborHTMLParser(response.text)
+
+
+def text(node):
+    return " ".join(node.text().split())
+
+
+def ask(client, question=ANSWERED, **parameters):
+    return page(client.get("/", query_string={"q": question, **parameters}))
+
+
+def document_id(service, path):
+    return next(d.id for d in service.index.documents.values() if d.path == path)
+
+
+@pytest.fixture
+def refusing(site_settings):
+    """A client of a service that is never sure enough."""
+    service = Service(replace(site_settings, min_confidence=1.0))
+    service.open()
+    return create_app(service).test_client()
+
+
+def test_the_empty_page_has_the_box_and_examples(client):
+    """The box has the focus, and every example is answered."""
+    home = page(client.get("/"))
+    examples = [a.attributes["href"] for a in home.css(".questions a")]
+
+    assert "autofocus" in home.css_first("#q").attributes
+    assert examples
+    assert all(page(client.get(href)).css_first("section.answer") for href in examples)
+
+
+def test_the_answer_is_quoted_cited_and_marked(client, service):
+    """The quotation, its mark in the passage and the document are the same characters."""
+    reply = service.ask(ANSWERED)
+    found = ask(client)
+
+    quoted = text(found.css_first(".answer blockquote p"))
+    assert reply.answer.text in quoted
+    assert found.css_first(".answer a.cite").attributes["href"] == f"#p{reply.answer.passage}"
+    marks = "".join(m.text() for m in found.css(f"#p{reply.answer.passage} mark.answer"))
+    assert "".join(marks.split()) == "".join(reply.answer.text.split())
+    assert [int(n.text()) for n in found.css("article .rank")] == list(range(1, len(reply.passages) + 1))
+    assert found.css_first("#q").attributes["value"] == ANSWERED
+
+
+def test_open_in_document_marks_the_passage(client, service):
+    """The link of each passage leads to a page whose mark is that passage."""
+    found = ask(client)
+    for cited, article in zip(service.ask(ANSWERED).passages, found.css("article"), strict=True):
+        document = page(client.get(article.css_first(".tools > a").attributes["href"]))
+
+        assert "".join("".join(m.text() for m in document.css("mark")).split()) == "".join(
+            cited.hit.passage.text.split()
+        )
+        assert len(document.css("#at")) == 1
+
+
+def test_a_refusal_says_so_and_shows_the_nearest(refusing):
+    """No answer is quoted, nothing is marked as one."""
+    found = ask(refusing)
+
+    assert "do not answer" in text(found.css_first("h2"))
+    assert not found.css("section.answer, mark.answer:not(.legend *)")
+    assert "Nearest" in text(found.css_first("#passages-title"))
+
+
+def test_a_misspelt_word_is_corrected_with_a_way_back(client):
+    """The link asks for the words as they were typed."""
+    found = ask(client, "How high is the lighthuose of Skagen?")
+
+    assert "lighthouse" in text(found.css_first(".notice"))
+    back = page(client.get(found.css_first(".notice a").attributes["href"]))
+    assert not back.css(".notice")
+    assert "lighthuose" in back.css_first("#q").attributes["value"]
+
+
+def test_one_document_can_be_asked_alone(client, service):
+    """Only its passages come back, the filter shows it, and there is a way to ask all."""
+    garden = document_id(service, "garden.txt")
+    found = ask(client, "When is it open?", documents=garden)
+
+    assert {text(a) for a in found.css("article h3 bdi:first-child")} == {service.index.documents[garden].title}
+    assert [i.attributes["value"] for i in found.css(".filter input[checked]")] == [garden]
+    assert any("Ask all" in text(a) for a in found.css(".filter a"))
+
+
+def test_support_and_disagreement_are_shown(service):
+    """ "Also said in" links to the passages; both versions stand side by side with their sources."""
+
+    class Disagreeing:
+        settings, index = service.settings, service.index
+
+        def ask(self, *arguments, **options):
+            reply = service.ask(*arguments, **options)
+            one, two = (
+                Claim(c.hit.passage.text[:20], value, c.rank, c.hit.passage.start, c.hit.passage.start + 20)
+                for c, value in zip(reply.passages[:2], ("46 metres", "47 metres"), strict=True)
+            )
+            return replace(
+                reply, answer=replace(reply.answer, supported_by=(2, 3)), disagreements=(Disagreement(one, two),)
+            )
+
+    found = ask(create_app(Disagreeing()).test_client())
+
+    assert [a.attributes["href"] for a in found.css(".also a")] == ["#p2", "#p3"]
+    assert [text(v) for v in found.css(".versions .value")] == ["46 metres", "47 metres"]
+    assert len(found.css(".versions figcaption .source")) == 2
+
+
+@pytest.mark.parametrize("question", ["", "   ", "?!", "x" * 1001])
+def test_a_question_that_cannot_be_used_is_explained_at_the_box(client, question):
+    """The status is 400, the box keeps what was typed."""
+    found = page(client.get("/", query_string={"q": question}), 400)
+
+    assert text(found.css_first("[role=alert]"))
+    assert found.css_first("#q").attributes["aria-invalid"] == "true"
+
+
+def test_hostile_questions_are_text(client):
+    """A question with markup comes back escaped, wherever it is shown."""
+    response = client.get("/", query_string={"q": '"><script>alert(1)</script> lighthouse'})
+
+    assert "<script>alert" not in response.text
+    assert 'src="/static/main.js"' in response.text
+
+
+@pytest.mark.parametrize("path", ["hostile.md", "arabic.md", "word.txt", "chronicle.md", "notes/recipe.html"])
+def test_odd_documents_have_safe_pages(client, service, path):
+    """No element of the source survives, and the page keeps to its size."""
+    response = client.get(f"/documents/{document_id(service, path)}")
+    found = page(response)
+
+    assert len(found.css("script")) == 1
+    assert not found.css("img, svg, iframe, [onerror], [onload], [style], a[href^='javascript']")
+    assert len(response.data) < PAGE_BYTES
+
+
+def test_a_document_speaks_its_language(client, service):
+    """`lang` is the document's, the direction follows each paragraph."""
+    found = page(client.get(f"/documents/{document_id(service, 'arabic.md')}"))
+
+    assert found.css_first("article").attributes["lang"] == "ar"
+    assert all(p.attributes["dir"] == "auto" for p in found.css("article p"))
+
+
+def test_a_long_document_has_parts_and_links_find_theirs(client, service):
+    """Each entry of the table of contents leads to the part that holds its section."""
+    address = f"/documents/{document_id(service, 'chronicle.md')}"
+    found = page(client.get(address))
+
+    assert "Part 1 of" in text(found.css_first("nav.parts"))
+    for link in [found.css(".contents a")[number] for number in (0, 35, 69)]:
+        query, _, anchor = link.attributes["href"].partition("#")
+        assert page(client.get(address + query)).css_first(f"#{anchor}")
+    assert client.get(address + "?part=99").status_code == 404
+
+
+def test_a_link_into_an_edited_document_is_honest(client, service):
+    """Words that are gone are shown, and nothing is marked."""
+    address = f"/documents/{document_id(service, 'lighthouse.md')}"
+    found = page(
+        client.get(address, query_string={"at": "3-40", "doc": "0" * 16, "quote": "Nobody ever wrote this down."})
+    )
+
+    assert "no longer in this document" in text(found.css_first("[role=status].problem"))
+    assert "Nobody ever wrote this down." in text(found.css_first(".problem blockquote"))
+    assert not found.css("mark")
+
+
+@pytest.mark.parametrize("at", ["x", "5-3", "0-999999", "1-"])
+def test_a_broken_link_is_explained(client, service, at):
+    """The page names what cannot be read."""
+    found = page(client.get(f"/documents/{document_id(service, 'lighthouse.md')}", query_string={"at": at}), 400)
+
+    assert at in text(found.css_first("main"))
+
+
+def test_an_unknown_document_leads_to_the_list(client):
+    """The status is 404."""
+    found = page(client.get("/documents/none"), 404)
+
+    assert any(a.attributes["href"] == "/documents" for a in found.css("main a"))
+
+
+def test_no_index_names_the_command(tmp_path):
+    """The status is 503 on every page that needs one."""
+    service = Service(Settings(index=tmp_path / "index"))
+    client = create_app(service).test_client()
+    with pytest.raises(Exception, match="qa rebuild"):
+        service.open()
+
+    for address in ("/", "/?q=Who", "/documents"):
+        assert "qa rebuild --index" in text(page(client.get(address), 503).css_first(".command"))
+
+
+def test_citations_are_files_of_their_kind(client, service):
+    """Each link of the menu gives its format, and the link format gives the lasting address."""
+    found = ask(client)
+    links = {text(a): a.attributes["href"] for a in found.css(".answer .citing a")}
+
+    assert list(links) == ["Plain text", "Markdown", "BibTeX", "CSL-JSON", "Link"]
+    for href in links.values():
+        response = client.get(href)
+        assert response.status_code == 200
+        assert response.headers["Content-Disposition"].startswith("inline; filename=")
+    assert client.get(links["BibTeX"]).text.startswith("@misc{")
+    assert client.get(links["Link"].replace("/link?", "/jsonld?")).json["type"] == "Annotation"
+    lasting = client.get(links["Link"]).text.strip()
+    assert page(client.get(lasting)).css_first("#at")
+
+
+def test_a_verdict_is_kept(client, site_settings):
+    """With the words of the document, not the ones that were sent."""
+    found = ask(client)
+    fields = {i.attributes["name"]: i.attributes.get("value") or "" for i in found.css(".feedback input")}
+    client.post("/feedback", data={**fields, "helpful": "no", "comment": " too\nlong "})
+
+    given = list(read(site_settings.feedback))[-1]
+    assert (given.question, given.helpful, given.comment) == (ANSWERED, False, "too long")
+    assert given.answer in text(found.css_first(".answer blockquote"))
+    assert given.document == "lighthouse.md"
+
+
+@pytest.mark.parametrize("header", [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")])
+def test_a_verdict_from_another_site_is_refused(client, header):
+    """So that no page elsewhere can fill the file."""
+    response = client.post("/feedback", data={"q": ANSWERED, "helpful": "yes"}, headers=[header])
+
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("fields", [{"helpful": "maybe"}, {"place": "x"}, {"place": "{id}:0-99999"}, {"q": " "}])
+def test_a_verdict_that_makes_no_sense_is_refused(client, service, fields):
+    """Nothing of it is kept."""
+    fields = {name: value.replace("{id}", document_id(service, "chronicle.md")) for name, value in fields.items()}
+    response = client.post("/feedback", data={"q": ANSWERED, "helpful": "yes", **fields})
+
+    assert response.status_code == 400
+
+
+def test_feedback_can_be_turned_off(site_settings):
+    """Then nobody is asked, and nothing is taken."""
+    service = Service(replace(site_settings, feedback=OFF))
+    service.open()
+    client = create_app(service).test_client()
+
+    assert not ask(client).css(".feedback")
+    assert client.post("/feedback", data={"q": ANSWERED, "helpful": "yes"}).status_code == 404
+
+
+def test_the_theme_is_remembered_without_a_script(client):
+    """The cookie decides what the server sends; the way back stays on this site."""
+    response = client.post("/theme", data={"theme": "dark", "back": "//evil.example/"})
+
+    assert response.headers["Location"] == "/"
+    assert page(client.get("/")).css_first("html").attributes["data-theme"] == "dark"
+    assert client.post("/theme", data={"theme": "pink"}).status_code == 404
+
+
+def test_suggestions_are_questions_and_sections(client):
+    """Words may be begun; nothing typed suggests nothing."""
+    found = client.get("/api/v1/suggest", query_string={"q": "keep"}).json["suggestions"]
+    assert ("question", "What did the first lighthouse keeper earn?") in {(s["kind"], s["text"]) for s in found}
+    section = next(s for s in found if s["kind"] == "section")
+    path, _, anchor = section["href"].partition("#")
+
+    assert page(client.get(path)).css_first(f"#{anchor}")
+    assert client.get("/api/v1/suggest", query_string={"q": " "}).json["suggestions"] == []
+
+
+def test_pages_keep_to_their_budget(client, service):
+    """HTML, style and scripts of each page stay under 60 kB, uncompressed."""
+    static = Path(client.application.static_folder)
+    fixed = sum(path.stat().st_size for path in static.iterdir())
+    for address in ("/", f"/?q={ANSWERED}", "/documents", *(f"/documents/{name}" for name in service.index.documents)):
+        assert fixed + len(client.get(address).data) < PAGE_BYTES, address
+
+
+def test_the_first_paint_needs_one_style_sheet(client):
+    """Scripts are modules, which never block, and nothing comes from elsewhere."""
+    found = page(client.get("/"))
+
+    assert [link.attributes["href"] for link in found.css("link[rel=stylesheet]")] == ["/static/style.css"]
+    assert all(script.attributes["type"] == "module" for script in found.css("script"))
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", found.html)
+
+
+@pytest.mark.parametrize("address", ["/", f"/?q={ANSWERED}", "/documents", "/nowhere"])
+def test_the_policy_allows_no_inline_script_or_style(client, address):
+    """And the pages need none."""
+    response = client.get(address)
+    policy = response.headers["Content-Security-Policy"]
+
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=", response.text)
+
+
+def test_text_is_compressed_for_those_who_take_it(client):
+    """A page shrinks to less than a third; others get it as it is."""
+    plain = client.get(f"/?q={ANSWERED}")
+    packed = client.get(f"/?q={ANSWERED}", headers={"Accept-Encoding": "gzip"})
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 3
+    assert gzip.decompress(packed.data).startswith(b"<!doctype html>")
+
+
+def test_neighbours_are_what_stands_beside_the_passage(client, service):
+    """Whole sentences, next to the passage and not overlapping it."""
+    question = "How many ships were counted in 1733?"
+    for cited, article in zip(service.ask(question).passages, ask(client, question).css("article"), strict=True):
+        passage, document = cited.hit.passage, cited.document
+        before, _, after = "\n".join(p.text() for p in article.css(".around p")).partition(f"passage {cited.rank}")
+        assert "".join(before.split()) in "".join(document.text[: passage.start].split())
+        assert "".join(after.split()) in "".join(document.text[passage.end :].split())

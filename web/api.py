@@ -1,0 +1,167 @@
+"""The JSON interface (docs/api.md)."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from qa.answer import DEFAULT_K
+from qa.errors import NoSuchDocument, QAError
+from qa.quotes import read_place
+from qa.reply import document_to_json, index_to_json, reply_to_json, why_not_to_json
+from qa.search import MAX_K, MAX_QUESTION_CHARS
+from qa.service import Service
+from web.problems import BY_STATUS, INTERNAL, UNSUPPORTED_TYPE, BadRequest, problem_of, problem_response
+from web.suggestions import suggest
+
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+_FIELDS = ("question", "k", "documents", "exact", "explain")
+_PARAMETERS = ("q", "k", "documents", "exact", "explain")
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def service() -> Service:
+    """Return the service of this app."""
+    found: Service = current_app.extensions["qa"]
+    return found
+
+
+@api.post("/ask")
+def ask_by_post() -> Response:
+    """Answer the question in a JSON body."""
+    if request.mimetype != "application/json":
+        return problem_response(
+            UNSUPPORTED_TYPE, f"the body has the type {request.mimetype or 'none'!r}; send application/json"
+        )
+    body = request.get_json(silent=True)
+    if body is None:
+        raise BadRequest('the body is not JSON; send an object like {"question": "Who wrote it?"}')
+    if not isinstance(body, dict):
+        raise BadRequest("the body must be a JSON object with the field `question`")
+    unknown = [name for name in body if name not in _FIELDS]
+    if unknown:
+        raise BadRequest(f"unknown field {unknown[0]!r}; known are {', '.join(_FIELDS)}")
+    if not isinstance(body.get("question"), str):
+        raise BadRequest("the field `question` is missing or no string")
+    return _ask(
+        body["question"],
+        _whole_number(body.get("k", DEFAULT_K)),
+        _document_ids(body.get("documents")),
+        _truth(body.get("exact", False), "exact"),
+        _truth(body.get("explain", False), "explain"),
+    )
+
+
+@api.get("/ask")
+def ask_by_get() -> Response:
+    """Answer the question in the address."""
+    _check_parameters(_PARAMETERS, required="q", repeatable="documents")
+    return _ask(
+        request.args["q"],
+        _k_of_address(),
+        request.args.getlist("documents") or None,
+        _truth_of_address("exact"),
+        _truth_of_address("explain"),
+    )
+
+
+@api.get("/why-not")
+def why_not() -> Response:
+    """Say at which stage a stretch of a document was left out."""
+    _check_parameters(("q", "place", "k", "exact"), required="q")
+    document_id, start, end = read_place(request.args.get("place", ""))
+    question, k = request.args["q"], _k_of_address()
+    found = service().why_not(question, document_id, start, end, k=k, exact=_truth_of_address("exact"))
+    return jsonify(why_not_to_json(found))
+
+
+@api.get("/suggest")
+def suggestions() -> Response:
+    """Complete what is being typed: attached questions, and sections to go to."""
+    _check_parameters(("q",), required="q")
+    if len(request.args["q"]) > MAX_QUESTION_CHARS:
+        raise BadRequest(f"the parameter `q` has more than {MAX_QUESTION_CHARS:,} characters")
+    response = jsonify(suggestions=[asdict(found) for found in suggest(service().index, request.args["q"])])
+    response.cache_control.max_age = 60
+    return response
+
+
+@api.get("/documents")
+def documents() -> Response:
+    """List all documents, without their text."""
+    index = service().index
+    return jsonify(
+        documents=[document_to_json(document, with_text=False) for document in index.documents.values()],
+        index=index_to_json(index),
+    )
+
+
+@api.get("/documents/<document_id>")
+def document(document_id: str) -> Response:
+    """Return one document with its text, in which every offset counts."""
+    found = service().index.documents.get(document_id)
+    if found is None:
+        raise NoSuchDocument(f"there is no document {document_id!r}; GET /api/v1/documents lists them")
+    return jsonify(document_to_json(found, with_text=True))
+
+
+def json_error(error: Exception) -> Response:
+    """Answer an error of the JSON interface with a problem document."""
+    if isinstance(error, QAError):
+        return problem_response(problem_of(error), str(error))
+    if isinstance(error, HTTPException):
+        problem = BY_STATUS.get(error.code or 500, INTERNAL)
+        response = problem_response(problem, error.description or problem.title)
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+    current_app.logger.error("a request failed", exc_info=error)
+    return problem_response(INTERNAL, INTERNAL.explanation)
+
+
+def _ask(question: str, k: int, document_ids: list[str] | None, exact: bool, explained: bool) -> Response:
+    reply = service().ask(question, k=k, documents=document_ids, exact=exact)
+    return jsonify(reply_to_json(reply, explained=explained))
+
+
+def _check_parameters(known: tuple[str, ...], *, required: str, repeatable: str = "") -> None:
+    """Refuse an address with a parameter that is unknown, missing or given twice."""
+    for name in request.args:
+        if name not in known:
+            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(known)}")
+        if name != repeatable and len(request.args.getlist(name)) > 1:
+            raise BadRequest(f"the parameter {name!r} is given more than once")
+    if required not in request.args:
+        raise BadRequest(f"the parameter `{required}`, the question, is missing")
+
+
+def _k_of_address() -> int:
+    k = request.args.get("k", str(DEFAULT_K))
+    return _whole_number(int(k) if k.isascii() and k.isdecimal() and len(k) < 10 else k)
+
+
+def _truth_of_address(name: str) -> bool:
+    value = request.args.get(name, "false")
+    return _truth(_TRUTH.get(value, value), name)
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRequest(f"k must be a whole number from 1 to {MAX_K}")
+    return value
+
+
+def _truth(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise BadRequest(f"{name} must be true or false")
+    return value
+
+
+def _document_ids(value: Any) -> list[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise BadRequest("documents must be a list of document ids with at least one entry; leave it out for all")
+    return value

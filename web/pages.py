@@ -1,0 +1,359 @@
+"""The pages: server-rendered, complete without JavaScript; static/*.js only adds comfort."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.exceptions import NotFound
+
+from qa.answer import DEFAULT_K, CitedPassage, Reply, Status
+from qa.documents import Document
+from qa.errors import BadQuestion, BadQuote, NoSuchDocument
+from qa.explain import explain
+from qa.feedback import MAX_COMMENT_CHARS, OFF, Feedback, store
+from qa.index import Index
+from qa.passages import MAX_CHARS
+from qa.quotes import Place, Quote, State, find, from_parameters, lasting_link, quote, read_place, read_range
+from qa.search import MAX_K, MAX_QUESTION_CHARS, check_question
+from qa.sentences import Span
+from qa.service import Service
+from web.citations import FORMATS, cite
+from web.problems import BadRequest
+from web.render import (
+    Marks,
+    contents_of,
+    headings_of,
+    part_at,
+    parts_of,
+    render_document,
+    render_passage,
+)
+from web.suggestions import examples
+
+pages = Blueprint("pages", __name__)
+THEMES = ("auto", "light", "dark")
+_THEME_SECONDS = 365 * 24 * 3600
+_FILTER_DOCUMENTS = 40  # with more, the filter offers those of the result; the list of documents has them all
+NEIGHBOUR_CHARS = 300  # of the text before and after a passage: enough to see what it is about
+_WORDS_A_MINUTE = 230  # silent reading of non-fiction: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the question form was sent with."""
+
+    question: str
+    k: int
+    documents: list[str]
+    exact: bool
+
+    def href(self, **changes: Any) -> str:
+        """Return the address of the same question with something changed."""
+        values = {"q": self.question, "k": self.k, "documents": self.documents, "exact": self.exact} | changes
+        return url_for(
+            "pages.home",
+            q=values["q"] or None,
+            k=values["k"] if values["k"] != DEFAULT_K else None,
+            documents=values["documents"] or None,
+            exact="true" if values["exact"] else None,
+        )
+
+
+@pages.app_context_processor
+def _shared() -> dict[str, Any]:
+    """Return what every template may use."""
+    theme = request.cookies.get("theme", "auto")
+    return {
+        "theme": theme if theme in THEMES else "auto",
+        "themes": THEMES,
+        "max_question_chars": MAX_QUESTION_CHARS,
+        "asked": Asked("", DEFAULT_K, [], exact=False),
+    }
+
+
+@pages.get("/")
+def home() -> str | tuple[str, int]:
+    """Show the question box and, when there is a question, its answer."""
+    asked = _asked()
+    index = _service().index
+    unknown = [name for name in asked.documents if name not in index.documents]
+    if unknown:
+        raise NoSuchDocument(f"there is no document {unknown[0]!r} any more")
+    chosen = [index.documents[name] for name in asked.documents]
+    if "q" not in request.args:
+        return render_template(
+            "home.html",
+            asked=asked,
+            chosen=chosen,
+            documents=_filter_documents(index, []),
+            examples=_examples(),
+            index=index,
+        )
+    try:
+        reply = _service().ask(asked.question, k=asked.k, documents=asked.documents or None, exact=asked.exact)
+    except BadQuestion as error:
+        page = render_template(
+            "home.html", asked=asked, chosen=chosen, documents=_filter_documents(index, []), examples=_examples(),
+            index=index, problem=str(error),
+        )  # fmt: skip
+        return page, 400
+    return render_template(
+        "answer.html",
+        asked=asked,
+        reply=reply,
+        answered=reply.status is Status.ANSWERED,
+        chosen=chosen,
+        documents=_filter_documents(index, [cited.document for cited in reply.passages]),
+        **_tools(reply),
+    )
+
+
+@pages.get("/documents")
+def documents() -> str:
+    """List the documents."""
+    index = _service().index
+    listed = [
+        {
+            "document": document,
+            "words": len(document.text.split()),
+            "sections": len(headings_of(document)),
+            "passages": sum(passage.document_id == document.id for passage in index.passages),
+        }
+        for document in index.documents.values()
+    ]
+    return render_template("documents.html", listed=listed, index=index)
+
+
+@pages.get("/documents/<document_id>")
+def document(document_id: str) -> str:
+    """Show one document, with the span that the address quotes marked and scrolled to."""
+    found = document_or_404(document_id)
+    quoted, place = _quoted(found)
+    headings = headings_of(found)
+    parts = parts_of(found)
+    marks = Marks(span=place.span or (0, 0), anchor="at") if place else Marks()
+    number = _part_number(parts, headings, place)
+    start, end = parts[number - 1]
+    words = len(found.text.split())
+    return render_template(
+        "document.html",
+        document=found,
+        contents=contents_of(headings),
+        text=render_document(found, (start, end), marks, headings),
+        part=number,
+        parts=len(parts),
+        part_of=lambda heading: part_at(parts, heading.block.start),
+        place=place,
+        quoted=quoted,
+        words=words,
+        minutes=max(1, round(words / _WORDS_A_MINUTE)),
+        lasting=lasting_link,
+    )
+
+
+@pages.get("/documents/<document_id>/cite/<form>")
+def citation(document_id: str, form: str) -> Response:
+    """Return a citation of one span in the form that is asked for."""
+    found = document_or_404(document_id)
+    if form not in FORMATS:
+        raise NotFound
+    start, end = _range_within(found)
+    headings = next(
+        (p.headings for p in _service().index.passages if p.document_id == found.id and p.start <= start < p.end), ()
+    )
+    cited = cite(found, start, end, headings, request.url_root)
+    response = Response(FORMATS[form].render(cited), mimetype=FORMATS[form].mimetype)
+    response.headers["Content-Disposition"] = f"inline; filename={found.id}-{start}-{end}.{form}"
+    return response
+
+
+@pages.post("/feedback")
+def give_feedback() -> str:
+    """Keep what somebody says of an answer."""
+    if not _is_from_here() or not _asks_feedback():
+        raise NotFound  # another site's form, or nobody wants to know
+    question = check_question(request.form.get("q", ""))
+    comment = " ".join(request.form.get("comment", "").split())[:MAX_COMMENT_CHARS]
+    if request.form.get("helpful") not in ("yes", "no"):
+        raise BadRequest("the field `helpful` must be yes or no")
+    answer, path = "", ""
+    if place := request.form.get("place"):
+        document_id, start, end = read_place(place)
+        quoted = document_or_404(document_id)
+        if not start < end <= min(len(quoted.text), start + MAX_CHARS):
+            raise BadQuote(f"{place} is no answer")
+        answer, path = quoted.text[start:end], quoted.path
+    store(
+        _service().settings.feedback,
+        Feedback(
+            question=question,
+            helpful=request.form["helpful"] == "yes",
+            comment=comment,
+            answered=bool(answer),
+            answer=answer,
+            document=path,
+            generation=_service().index.manifest.id,
+        ),
+    )
+    return render_template("thanks.html", question=question)
+
+
+@pages.post("/theme")
+def set_theme() -> Response:
+    """Remember light, dark or the system's choice in a cookie, so that the first paint is right without a script."""
+    theme = request.form.get("theme", "")
+    if theme not in THEMES:
+        raise NotFound
+    back = request.form.get("back", "/")
+    response = redirect(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    assert isinstance(response, Response)
+    response.set_cookie("theme", theme, max_age=_THEME_SECONDS, samesite="Lax", httponly=False)
+    return response
+
+
+def document_or_404(document_id: str) -> Document:
+    """Return a document of the index.
+
+    Raises:
+        NoSuchDocument: there is none of that id.
+    """
+    found = _service().index.documents.get(document_id)
+    if found is None:
+        raise NoSuchDocument(f"there is no document {document_id!r} in the index; it may have been moved or taken out")
+    return found
+
+
+def _service() -> Service:
+    found: Service = current_app.extensions["qa"]
+    return found
+
+
+def _asked() -> Asked:
+    k = request.args.get("k", "")
+    return Asked(
+        question=" ".join(request.args.get("q", "").split()),
+        k=min(max(int(k), 1), MAX_K) if k.isascii() and k.isdecimal() and len(k) < 4 else DEFAULT_K,
+        documents=list(dict.fromkeys(request.args.getlist("documents"))),
+        exact=request.args.get("exact") == "true",
+    )
+
+
+def _filter_documents(index: Index, found: list[Document]) -> list[Document]:
+    """Return the documents that the filter offers: all, or those of the result when there are too many."""
+    if len(index.documents) <= _FILTER_DOCUMENTS:
+        return list(index.documents.values())
+    return list({document.id: document for document in found}.values())
+
+
+def _examples() -> list[str]:
+    return once_a_generation("examples", lambda: examples(_service()))
+
+
+def once_a_generation(name: str, make: Callable[[], _T]) -> _T:
+    """Return what `make` returned for the open generation, calling it only the first time."""
+    generation = _service().index.manifest.id
+    kept = current_app.extensions.setdefault("qa-kept", {})
+    if kept.get(name, ("",))[0] != generation:
+        kept[name] = generation, make()
+    value: _T = kept[name][1]
+    return value
+
+
+def _quoted(found: Document) -> tuple[Quote | None, Place | None]:
+    """Return the quotation of the address and where it is; a bare `at` is taken at its word."""
+    if "at" not in request.args:
+        return None, None
+    if "quote" in request.args:
+        quoted = from_parameters(request.args)
+        return quoted, find(quoted, found)
+    start, end = _range_within(found)
+    return quote(found, start, end), Place(State.UNCHANGED, (start, end))
+
+
+def _range_within(found: Document) -> tuple[int, int]:
+    start, end = read_range(request.args.get("at", ""))
+    if end > len(found.text) or not found.text[start:end].strip():
+        raise BadQuote(f"this document has no text at {start}-{end}; it has {len(found.text):,} characters")
+    return start, end
+
+
+def _is_from_here() -> bool:
+    """Tell whether a form was sent by a page of this site; browsers say so in one of two headers."""
+    origin = request.headers.get("Origin")
+    same_site = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    return same_site and (origin is None or urlsplit(origin).netloc == request.host)
+
+
+def _asks_feedback() -> bool:
+    return _service().settings.feedback != OFF
+
+
+def _part_number(parts: list[tuple[int, int]], headings: list[Any], place: Place | None) -> int:
+    """Return the part to show: the one of the mark, of the section, or the one that was asked for."""
+    if place and place.span:
+        return part_at(parts, place.span[0])
+    section = request.args.get("section", "")
+    for heading in headings:
+        if heading.id == section:
+            return part_at(parts, heading.block.start)
+    wanted = request.args.get("part", "1")
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 and 1 <= int(wanted) <= len(parts)):
+        raise NotFound
+    return int(wanted)
+
+
+def _tools(reply: Reply) -> dict[str, Any]:
+    """Return what the template shows a reply with."""
+
+    def text_of(cited: CitedPassage) -> Markup:
+        passage, answer = cited.hit.passage, reply.answer
+        shift = passage.start
+        words = [(start + shift, end + shift) for start, end in cited.highlights]
+        span = (answer.start, answer.end) if answer and answer.passage == cited.rank else (0, 0)
+        return render_passage(cited.document, passage.start, passage.end, Marks(span, "answer", words))
+
+    def neighbours(cited: CitedPassage) -> dict[str, Markup]:
+        before, after = _just_before(reply.index, cited), _just_after(reply.index, cited)
+        return {
+            name: render_passage(cited.document, *span, Marks())
+            for name, span in (("before", before), ("after", after))
+            if span
+        }
+
+    return {
+        "text_of": text_of,
+        "neighbours": neighbours,
+        "lasting": lasting_link,
+        "passage_of": lambda rank: reply.passages[rank - 1],
+        "explain": lambda cited: explain(reply.candidates, cited.hit),
+        "formats": FORMATS.values(),
+        "asks_feedback": _asks_feedback(),
+    }
+
+
+def _just_before(index: Index, cited: CitedPassage) -> Span | None:
+    """Return the last sentences, of some NEIGHBOUR_CHARS, of what stands before a passage."""
+    end = cited.hit.passage.start
+    spans = [span for span in _sentences_beside(index, cited, -1) if span[1] <= end]
+    near = [start for start, _ in spans if end - start <= NEIGHBOUR_CHARS]
+    return (min(near or [spans[-1][0]]), spans[-1][1]) if spans else None
+
+
+def _just_after(index: Index, cited: CitedPassage) -> Span | None:
+    """Return the first sentences, of some NEIGHBOUR_CHARS, of what stands after a passage."""
+    start = cited.hit.passage.end
+    spans = [span for span in _sentences_beside(index, cited, 1) if span[0] >= start]
+    near = [end for _, end in spans if end - start <= NEIGHBOUR_CHARS]
+    return (spans[0][0], max(near or [spans[0][1]])) if spans else None
+
+
+def _sentences_beside(index: Index, cited: CitedPassage, step: int) -> Sequence[Span]:
+    """Return the sentences of the passage before (-1) or after (1) one in the same document, () if there is none."""
+    row = cited.hit.row + step
+    if 0 <= row < len(index.passages) and index.passages[row].document_id == cited.document.id:
+        return index.passages[row].sentences
+    return ()

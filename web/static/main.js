@@ -1,0 +1,13 @@
+// Comfort on top of pages that work without it. Each module looks for its own part of the page.
+import "./keys.js";
+import "./asking.js";
+import "./suggestions.js";
+import "./recent.js";
+import "./theme.js";
+import "./copy.js";
+import "./feedback.js";
+import { announce } from "./announce.js";
+
+// A status that is there when the page loads is not spoken; one that changes afterwards is.
+const { announce: text } = document.getElementById("main").dataset;
+if (text) setTimeout(() => announce(text), 400);
