@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve index test lint types unit format lock clean
+.PHONY: help serve index test lint types gate unit format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -26,7 +26,7 @@ serve: index ## Install, bring the index up to date, serve http://127.0.0.1:8000
 index: $(VENV)/.runtime ## Install and bring the index up to date
 	@$(BIN)/qa rebuild
 
-test: lint types unit ## Install, then run every check and test
+test: lint types gate unit ## Install, then run every check and test
 
 lint: $(VENV)/.dev ## Check style and formatting
 	@$(BIN)/ruff check .
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev ## Check style and formatting
 
 types: $(VENV)/.dev ## Check types
 	@$(BIN)/mypy
+
+gate: index ## Ask the evaluation questions; fail when a figure is worse than the recorded one
+	@$(BIN)/qa eval corpus/questions.jsonl --gate benchmarks/baseline.json
 
 unit: $(VENV)/.dev ## Run the tests; some of them: make unit ARGS="-k words"
 	@$(BIN)/python -m pytest $(ARGS)

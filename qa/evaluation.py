@@ -1,0 +1,281 @@
+"""Run a question set or a retrieval set against the very search that serves (docs/evaluation.md)."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from qa.answer import Reply, Status, answer
+from qa.beir import BeirQuery, read_beir
+from qa.confidence import confidence_of
+from qa.documents import Document
+from qa.errors import BadQuestion, BadSetting
+from qa.index import Index
+from qa.metrics import Figure, auc_figure, mean_figure, ndcg, recall, reciprocal_rank
+from qa.rebuild import build
+from qa.search import MAX_QUESTION_CHARS, check_question, search
+from qa.vectors import Embedder
+
+PASSAGES = 10  # asked for each question; hit@n looks at the first n
+EVIDENCE_SHARE = 0.6  # a passage is a hit when it holds this much of an evidence quote in one block
+LOWER_IS_BETTER = frozenset({"false_refusals"})
+_FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
+
+Figures = dict[str, Figure | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that answer a question, and the document that they stand in."""
+
+    doc: str  # path of the document within the corpus
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line of a question set."""
+
+    id: str
+    question: str
+    type: str
+    answerable: bool
+    answers: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one question."""
+
+    question: Question
+    rank: int | None  # of the first passage that holds evidence
+    answered: bool
+    correct: bool  # the answer sentence holds a gold answer or the evidence
+    confidence: float
+    answer: str
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Read a question set.
+
+    Raises:
+        BadSetting: the file cannot be read or a line is no question; the message names the line.
+    """
+    questions = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            if not isinstance(record["answerable"], bool) or not isinstance(record["answers"], list):
+                raise TypeError("`answerable` must be true or false, `answers` a list")
+            questions.append(
+                Question(
+                    id=record["id"],
+                    question=check_question(record["question"]),
+                    type=record["type"],
+                    answerable=record["answerable"],
+                    answers=tuple(record["answers"]),
+                    evidence=tuple(Evidence(e["doc"], e["quote"]) for e in record["evidence"]),
+                )
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, BadQuestion) as error:
+            raise BadSetting(f"{path}, line {number} is no question ({error!r}); see docs/evaluation.md") from error
+    return questions
+
+
+def run_questions(
+    index: Index, embedder: Embedder, questions: Sequence[Question], min_confidence: float
+) -> Iterator[Outcome]:
+    """Ask every question and hold the reply against its evidence."""
+    for question in questions:
+        reply = answer(index, embedder, question.question, min_confidence=min_confidence, k=PASSAGES)
+        yield _outcome(question, reply)
+
+
+def figures_of(outcomes: Sequence[Outcome]) -> Figures:
+    """Return the figures of a run, None where there is no question of that kind."""
+    yes = [outcome for outcome in outcomes if outcome.question.answerable]
+    no = [outcome for outcome in outcomes if not outcome.question.answerable]
+    return {
+        **{f"hit@{n}": mean_figure([float((o.rank or PASSAGES + 1) <= n) for o in yes]) for n in (1, 3, 5)},
+        f"mrr@{PASSAGES}": mean_figure([1.0 / o.rank if o.rank else 0.0 for o in yes]),
+        "answer_correct": mean_figure([float(o.correct and o.answered) for o in yes]),
+        "false_refusals": mean_figure([float(not o.answered) for o in yes]),
+        "refused_unanswerable": mean_figure([float(not o.answered) for o in no]),
+        "auc": auc_figure([o.confidence for o in yes], [o.confidence for o in no]),
+    }
+
+
+def figures_by_type(outcomes: Sequence[Outcome]) -> dict[str, Figures]:
+    """Return the figures of each type of question, by name."""
+    types = sorted({outcome.question.type for outcome in outcomes})
+    return {name: figures_of([o for o in outcomes if o.question.type == name]) for name in types}
+
+
+def run_beir(
+    folder: Path,
+    embedder: Embedder,
+    limit: int | None,
+    min_confidence: float,
+    progress: Callable[[str, int, int], object],
+) -> Figures:
+    """Index a retrieval set in a folder of its own and return its figures, computed as trec_eval does.
+
+    Args:
+        limit: how many questions of each kind at most, the first ones; None for all.
+    """
+    beir = read_beir(folder)
+    queries, unanswerable = beir.queries[:limit], beir.unanswerable[:limit]
+    with TemporaryDirectory() as temporary:
+        index = build(beir.documents, embedder, Path(temporary), progress)
+        rankings = []
+        confidences: dict[bool, list[float]] = {True: [], False: []}
+        for number, query in enumerate((*queries, *unanswerable), 1):
+            ranking, confidence = _asked(index, embedder, query)
+            confidences[bool(query.relevant)].append(confidence)
+            if query.relevant:
+                rankings.append(ranking)
+            progress("questions", number, len(queries) + len(unanswerable))
+    judged = list(zip(rankings, (query.relevant for query in queries), strict=True))
+    figures: Figures = {
+        "ndcg@10": mean_figure([ndcg(ranking, grades, 10) for ranking, grades in judged]),
+        **{f"recall@{n}": mean_figure([recall(r, grades, n) for r, grades in judged]) for n in (1, 5, 10, 100)},
+        "mrr@10": mean_figure([reciprocal_rank(ranking, grades, 10) for ranking, grades in judged]),
+    }
+    if unanswerable:
+        yes, no = confidences[True], confidences[False]
+        figures["false_refusals"] = mean_figure([float(value < min_confidence) for value in yes])
+        figures["refused_unanswerable"] = mean_figure([float(value < min_confidence) for value in no])
+        figures["auc"] = auc_figure(yes, no)
+    return figures
+
+
+def read_baseline(path: Path) -> dict[str, dict[str, float]]:
+    """Read a baseline file: figure name → {"value", "tolerance"}.
+
+    Raises:
+        BadSetting: it cannot be read.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: {"value": float(e["value"]), "tolerance": float(e["tolerance"])} for name, e in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadSetting(f"{path} is no baseline ({error!r}); see docs/evaluation.md") from error
+
+
+def failed_gates(figures: Figures, baseline: dict[str, dict[str, float]]) -> list[str]:
+    """Return one line for each figure that is worse than the recorded one by more than its tolerance.
+
+    Args:
+        baseline: as `read_baseline` returns it.
+    """
+    failures = []
+    for name, recorded in baseline.items():
+        found = figures.get(name)
+        if found is None:
+            failures.append(f"{name}: recorded {recorded['value']}, but this run has no such figure")
+            continue
+        worse = recorded["value"] - found.value
+        if name in LOWER_IS_BETTER:
+            worse = -worse
+        if worse > recorded["tolerance"]:
+            failures.append(
+                f"{name}: {found.value:.3f} is worse than the recorded {recorded['value']:.3f} "
+                f"by more than {recorded['tolerance']:.3f}"
+            )
+    return failures
+
+
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Return one line of a per-question file."""
+    question = outcome.question
+    return {
+        "id": question.id,
+        "type": question.type,
+        "question": question.question,
+        "answerable": question.answerable,
+        "rank": outcome.rank,
+        "answered": outcome.answered,
+        "correct": outcome.correct,
+        "confidence": round(outcome.confidence, 4),
+        "answer": outcome.answer,
+    }
+
+
+def figures_to_json(figures: Figures) -> dict[str, Any]:
+    """Return figures as JSON-ready values."""
+    return {name: asdict(figure) if figure else None for name, figure in figures.items()}
+
+
+def figures_to_text(figures: Figures) -> str:
+    """Return figures as a table for a terminal."""
+    lines = [f"{'':<22}{'value':>7}   95 % interval       n"]
+    for name, figure in figures.items():
+        if figure:
+            lines.append(f"{name:<22}{figure.value:>7.3f}   {figure.low:.3f} - {figure.high:.3f}  {figure.n:>6}")
+    return "\n".join(lines)
+
+
+def _outcome(question: Question, reply: Reply) -> Outcome:
+    rank = next(
+        (cited.rank for cited in reply.passages if _holds_evidence(question, cited.document, cited.hit.passage.text)),
+        None,
+    )
+    text = reply.answer.text if reply.answer else ""
+    return Outcome(
+        question=question,
+        rank=rank,
+        answered=reply.status is Status.ANSWERED,
+        correct=bool(text) and _is_correct(question, text),
+        confidence=reply.confidence,
+        answer=text,
+    )
+
+
+def _holds_evidence(question: Question, document: Document, text: str) -> bool:
+    return any(e.doc == document.path and share(e.quote, text) >= EVIDENCE_SHARE for e in question.evidence)
+
+
+def _is_correct(question: Question, text: str) -> bool:
+    folded = _folded(text)
+    if any(re.search(rf"(?<!\w){re.escape(_folded(gold))}(?!\w)", folded) for gold in question.answers if gold.strip()):
+        return True
+    quotes = [evidence.quote for evidence in question.evidence]
+    return any(share(quote, text) >= 0.5 or (len(text) > 25 and share(text, quote) >= 0.8) for quote in quotes)
+
+
+def share(quote: str, text: str) -> float:
+    """Return which share of `quote` stands in `text` as one block, white space and typography folded, 0..1."""
+    wanted, given = _folded(quote), _folded(text)
+    if not wanted or wanted in given:
+        return float(bool(wanted))
+    matcher = SequenceMatcher(None, wanted, given, autojunk=False)
+    return matcher.find_longest_match(0, len(wanted), 0, len(given)).size / len(wanted)
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).replace("…", "...").split()).lower()
+
+
+def _asked(index: Index, embedder: Embedder, query: BeirQuery) -> tuple[list[str], float]:
+    """Return the documents found, each at the place of its best passage, and the confidence.
+
+    Some sets ask with whole paragraphs: what is beyond the longest question is left out. A question without a letter
+    or digit finds nothing.
+    """
+    try:
+        found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS])
+    except BadQuestion:
+        return [], 0.0
+    return list(dict.fromkeys(hit.passage.document_id for hit in found.hits)), confidence_of(found)

@@ -1,0 +1,54 @@
+"""A reply as text for a terminal."""
+
+import textwrap
+
+from qa.answer import CitedPassage, Reply
+from qa.explain import WhyNot
+
+_WIDTH = 100
+
+
+def reply_to_text(reply: Reply) -> str:
+    """Return the answer with its citation, then the passages."""
+    lines = []
+    if reply.query.corrections:
+        lines += [f"Searched for: {reply.query.searched}", ""]
+    if reply.answer:
+        cited = reply.passages[reply.answer.passage - 1]
+        lines += [
+            *textwrap.wrap(f"“{' '.join(reply.answer.text.split())}”", _WIDTH),
+            f"  [{reply.answer.passage}] {_source(cited)}, characters {reply.answer.start}-{reply.answer.end}",
+            f"  confidence {reply.confidence:.2f}",
+        ]
+    else:
+        lines.append(f"The documents do not answer this (confidence {reply.confidence:.2f}). The nearest passages:")
+    for cited in reply.passages:
+        passage = cited.hit.passage
+        lines += ["", f"[{cited.rank}] {_source(cited)}, characters {passage.start}-{passage.end}"]
+        lines += textwrap.wrap(" ".join(passage.text.split()), _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def why_not_to_text(found: WhyNot) -> str:
+    """Return at which stage a stretch of a document was left out, with the numbers behind it."""
+    lines = [f"{found.stage.value}: {found.reason}"]
+    if found.searched != found.question:
+        lines.insert(0, f"Searched for: {found.searched}")
+    if found.passage:
+        passage = found.passage
+        lines += ["", f"passage {passage.document_id}:{passage.start}-{passage.end}"]
+        by_words = f"number {found.keyword_rank}" if found.keyword_rank else "no word in common"
+        lines.append(f"first stage: {by_words} by words, number {found.meaning_rank} by meaning")
+    if found.explanation:
+        for factor in found.explanation.factors:
+            lines.append(
+                f"  {factor.name:14} {factor.value:8.4f} x {factor.weight:.4f} = {factor.product:8.4f}  "
+                f"(number {factor.rank} of {found.explanation.candidates}) {factor.about}"
+            )
+        lines.append(f"  {'score':14} {found.explanation.score:28.4f}  number {found.explanation.score_rank}")
+    return "\n".join(lines)
+
+
+def _source(cited: CitedPassage) -> str:
+    path = " › ".join((cited.document.title, *cited.hit.passage.headings))
+    return f"{path} ({cited.document.path})"

@@ -1,0 +1,68 @@
+import pytest
+
+from qa.answer import answer
+from qa.explain import why_not
+from qa.index import Index
+from qa.terminal import reply_to_text, why_not_to_text
+from qa.vectors import Embedder
+
+pytestmark = pytest.mark.model
+
+WIDTH = 100
+
+
+def text_of(index: Index, embedder: Embedder, question: str) -> str:
+    return reply_to_text(answer(index, embedder, question, min_confidence=0.5))
+
+
+def test_an_answer_comes_first_with_its_citation(tiny_index, embedder):
+    """The answer stands in quotation marks, then its source with offsets and the confidence, then the passages."""
+    lines = text_of(tiny_index, embedder, "How high is the lighthouse of Skagen?").splitlines()
+
+    assert lines[0].startswith("“")
+    assert "46 metres" in lines[0]
+    citation = next(line for line in lines if line.startswith("  ["))
+    assert "The lighthouse of Skagen" in citation
+    assert "(lighthouse.md), characters " in citation
+    assert any(line.startswith("  confidence 0.") for line in lines)
+    assert [line[:3] for line in lines if line.startswith("[")] == [
+        f"[{n}]" for n in range(1, min(5, len(tiny_index.passages)) + 1)
+    ]
+
+
+def test_text_is_wrapped(tiny_index, embedder):
+    """What is quoted is never wider than 100 columns."""
+    lines = text_of(tiny_index, embedder, "Who was the first keeper?").splitlines()
+
+    assert max(len(line) for line in lines if line.startswith(("“", "    "))) <= WIDTH
+
+
+def test_a_correction_is_shown_first(tiny_index, embedder):
+    """What was searched instead of a misspelt question stands above the answer."""
+    assert text_of(tiny_index, embedder, "How high is the lighthuose?").startswith(
+        "Searched for: How high is the lighthouse?\n\n"
+    )
+
+
+def test_a_refusal_says_so(tiny_index, embedder):
+    """When the documents do not answer, that is the first line, and the nearest passages follow."""
+    lines = text_of(tiny_index, embedder, "Which submarine sank off the coast of Peru?").splitlines()
+
+    assert lines[0].startswith("The documents do not answer this (confidence 0.")
+    assert lines[2].startswith("[1] ")
+
+
+def test_why_not_shows_its_numbers(tiny_index, embedder):
+    """The stage comes first, then the passage, and the products add up to the score that is printed."""
+    passage = next(p for p in tiny_index.passages if "cacti" in p.text)
+    found = why_not(
+        tiny_index, embedder, "Who was the frist keeper?", passage.document_id, passage.start, passage.end, k=1
+    )
+
+    lines = why_not_to_text(found).splitlines()
+
+    assert any(line.startswith(f"{found.stage.value}: ") for line in lines[:2])
+    assert f"passage {passage.document_id}:{passage.start}-{passage.end}" in lines
+    products = [float(line.split("=")[1].split()[0]) for line in lines if " = " in line]
+    score = next(float(line.split()[1]) for line in lines if line.startswith("  score"))
+    assert sum(products) == pytest.approx(score, abs=5e-4)
