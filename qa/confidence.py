@@ -15,6 +15,8 @@ from qa.search import Found, best_sentence
 from qa.values import kind_asked_for, values_of
 from qa.words import words_of
 
+SAME_MEANING = 0.75  # cosine of a question and a sentence without a word in common that counts as an answer
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -42,11 +44,20 @@ def model() -> Model:
 
 def confidence_of(found: Found) -> float:
     """Return the probability that the documents answer, 0..1; 0 when nothing was found."""
-    if not found.hits:
+    if not found.hits or _shares_nothing(found):
         return 0.0
     evidence, fitted = evidence_of(found), model()
     weighted = (getattr(fitted.weights, f.name) * getattr(evidence, f.name) for f in fields(Evidence))
     return 1.0 / (1.0 + math.exp(-(fitted.intercept + sum(weighted))))
+
+
+def _shares_nothing(found: Found) -> bool:
+    """Tell whether the documents hold no word of the question and no sentence that means nearly the same.
+
+    Such a question has only words like "what" and "the" to match with, and every passage has those.
+    """
+    no_word = len(found.query.unknown_stems) == len(found.query.stems)
+    return no_word and found.hits[0].signals.sentence < SAME_MEANING
 
 
 def evidence_of(found: Found) -> Evidence:

@@ -60,6 +60,7 @@ class Query:
     searched: str  # with misspelt words replaced
     corrections: tuple[Correction, ...]
     stems: tuple[str, ...]  # of the words that carry meaning
+    unknown_stems: tuple[str, ...]  # those of them that no passage holds
     token_starts: tuple[int, ...]  # where each token of `searched` begins, in code points
     token_weights: tuple[float, ...]  # rarity of each token of `searched`, summing to 1
 
@@ -119,11 +120,13 @@ def search(
     tokens = token_encoder().encode_query(searched)
     if not len(tokens.ids):
         raise BadQuestion("the question holds nothing that can be read; ask something in plain words")
+    question_stems = tuple(dict.fromkeys(stems(searched)))
     query = Query(
         text=question,
         searched=searched,
         corrections=corrections,
-        stems=tuple(dict.fromkeys(stems(searched))),
+        stems=question_stems,
+        unknown_stems=tuple(stem for stem in question_stems if stem not in index.bm25.vocab_dict),
         token_starts=tuple(map(int, token_encoder().tokens_of(searched).starts)),
         token_weights=tuple(map(float, late.token_weights(index.tokens, tokens.ids))),
     )

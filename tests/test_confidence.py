@@ -15,6 +15,9 @@ from qa.vectors import Embedder
 cosines = st.floats(-1, 1)
 
 
+STEMS, UNKNOWN = ("one", "two", "three", "four"), ("four",)  # three of four words are in the documents
+
+
 def found_of(question: str, text: str, *, score: float, coverage: list[list[float]]) -> Found:
     """Return what a search for words of equal weight finds: hits of one sentence, the first with the given score."""
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
@@ -24,12 +27,12 @@ def found_of(question: str, text: str, *, score: float, coverage: list[list[floa
         Hit(passage, row, score - row, Signals(0, 0, 0, 0, 0), (score,), tuple(covered))
         for row, covered in enumerate(coverage)
     ]
-    return Found(Query(question, question, (), (), starts, weights), tuple(hits))
+    return Found(Query(question, question, (), STEMS, UNKNOWN, starts, weights), tuple(hits))
 
 
 def test_nothing_found_has_no_confidence():
     """A search without hits has the confidence 0."""
-    assert confidence_of(Found(Query("q", "q", (), (), (0,), (1.0,)), ())) == 0.0
+    assert confidence_of(Found(Query("q", "q", (), (), (), (0,), (1.0,)), ())) == 0.0
 
 
 @given(cosines, st.lists(st.tuples(cosines, cosines).map(list), min_size=1, max_size=4))
@@ -73,7 +76,7 @@ def test_the_confidence_is_the_logistic_of_the_weighted_evidence():
 
 
 def test_the_fitted_signs_make_sense():
-    """A better score and covered names speak for an answer, a missing value against it."""
+    """A better score, covered names speak for an answer, a missing value against it."""
     weights = model().weights
 
     assert weights.score > 0
@@ -120,3 +123,10 @@ def test_every_hit_covers_every_token(tiny_index: Index, embedder: Embedder):
 
     assert np.array([hit.coverage for hit in found.hits]).shape == (len(found.hits), len(found.query.token_starts))
     assert len(found.query.token_weights) == len(found.query.token_starts)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("question", ["what", "why why why", "x" * 1000, "谁杀了", "zzz qqq"])
+def test_a_question_without_a_word_of_the_documents_is_refused(tiny_index, embedder, question):
+    """Function words alone and words that stand nowhere get no confidence, however short the question is."""
+    assert confidence_of(search(tiny_index, embedder, question)) == 0.0

@@ -1,9 +1,10 @@
 """Fit the confidence on retrieval sets in the BEIR layout, and write qa/confidence.json and the reliability curve.
 
-    python tools/fit_confidence.py --queries 700 SET_DIR [SET_DIR …]
+    python tools/fit_confidence.py --queries 400 SET_DIR SET_DIR [SET_DIR …]
 
-Three kinds of questions: answerable ones; answerable ones whose documents are taken out of the search; and, where a set
-has them, questions written so that their documents nearly answer them. Each kind of unanswerable question counts as
+Four kinds of questions: answerable ones; answerable ones whose documents are taken out of the search; questions of the
+other sets, about something else altogether; and, where a set has them, questions written so that their documents nearly
+answer them. Each kind of unanswerable question counts as
 much as the others, against the answerable ones of its set. The intercept is then moved to the share of answerable
 questions that a service meets (prior correction: King and Zeng, "Logistic Regression in Rare Events Data", 2001).
 """
@@ -11,7 +12,8 @@ questions that a service meets (prior correction: King and Zeng, "Logistic Regre
 import json
 import math
 import random
-from dataclasses import astuple, fields
+from collections.abc import Sequence
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,36 +33,42 @@ from qa.vectors import DEFAULT_MODEL, Embedder
 
 ROOT = Path(__file__).parent.parent
 FEW_DOCUMENTS = 10  # every second question is asked of so few, so that the confidence holds for small folders too
-ANSWERABLE_SHARE = 0.96  # of the questions that a service meets; the fit itself sees both kinds equally often
+ANSWERABLE_SHARE = 0.97  # of the questions that a service meets; the fit itself sees both kinds equally often
 
 
-def evidence(folder: Path, count: int) -> dict[str, NDArray[np.float64]]:
+def evidence(folder: Path, others: list[Path], count: int) -> dict[str, NDArray[np.float64]]:
     """Return the evidence of each kind of question of a set, shape (questions, evidence)."""
     beir = read_beir(folder)
-    drawn = random.Random(1).sample(beir.queries, min(2 * count, len(beir.queries)))  # noqa: S311
-    near = random.Random(2).sample(beir.unanswerable, min(count, len(beir.unanswerable)))  # noqa: S311
+    drawn = _sample(beir.queries, 2 * count)
+    foreign = [query for other in others for query in _sample(read_beir(other).queries, count // len(others))]
     everything = [document.id for document in beir.documents]
     embedder = Embedder(DEFAULT_MODEL)
     with TemporaryDirectory() as temporary:
         index = build(beir.documents, embedder, Path(temporary), lambda *_: None)
 
-        def ask(queries: list[BeirQuery], *, with_documents: bool) -> NDArray[np.float64]:
+        def ask(queries: list[BeirQuery], *, own: bool, few: bool) -> NDArray[np.float64]:
+            """Ask of the documents that do not answer, and of those that do if `own`; every second one of few."""
             chance, rows = random.Random(3), []  # noqa: S311
             for number, query in enumerate(tqdm(queries, desc=folder.name)):
-                others = [name for name in everything if name not in query.relevant]
-                # A near miss names no document, so it is asked of all: the one that nearly answers must be there.
-                few = number % 2 == 0 and query.relevant
-                searched = chance.sample(others, FEW_DOCUMENTS) if few else others
-                searched = [*searched, *query.relevant] if with_documents else searched
+                rest = [name for name in everything if name not in query.relevant]
+                rest = chance.sample(rest, FEW_DOCUMENTS) if few and number % 2 == 0 else rest
+                searched = [*rest, *query.relevant] if own else rest
                 rows.append(astuple(evidence_of(search(index, embedder, query.text, documents=searched))))
             return np.array(rows)
 
         half = len(drawn) // 2
         kinds = {
-            "answerable": ask(drawn[:half], with_documents=True),
-            "taken out": ask(drawn[half:], with_documents=False),
+            "answerable": ask(drawn[:half], own=True, few=True),
+            "taken out": ask(drawn[half:], own=False, few=True),
+            "elsewhere": ask([replace(query, relevant={}) for query in foreign], own=False, few=True),
+            # It is not said which document nearly answers, so all are asked.
+            "near miss": ask(_sample(beir.unanswerable, count), own=False, few=False),
         }
-        return kinds | ({"near miss": ask(near, with_documents=True)} if near else {})
+    return {name: rows for name, rows in kinds.items() if len(rows)}
+
+
+def _sample(queries: Sequence[BeirQuery], count: int) -> list[BeirQuery]:
+    return random.Random(1).sample(queries, min(count, len(queries)))  # noqa: S311
 
 
 def fit(sets: list[dict[str, NDArray[np.float64]]]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
@@ -103,11 +111,11 @@ def draw_reliability(judged: NDArray[np.float64], path: Path) -> None:
 
 
 @click.command()
-@click.option("--queries", default=700, show_default=True, help="Questions of each kind taken from each set.")
+@click.option("--queries", default=400, show_default=True, help="Questions of each kind taken from each set.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def main(queries: int, folders: tuple[Path, ...]) -> None:
-    """Fit on all FOLDERS together and write the result."""
-    sets = [evidence(folder, queries) for folder in folders]
+    """Fit on all FOLDERS (two or more) together and write the result."""
+    sets = [evidence(folder, [other for other in folders if other != folder], queries) for folder in folders]
     intercept, weights, judged = fit(sets)
     prior = math.log(ANSWERABLE_SHARE / (1 - ANSWERABLE_SHARE))
     result = {
