@@ -116,7 +116,11 @@ def search(
         NoSuchDocument: an id of `documents` is not in the index.
     """
     question = check_question(question)
-    searched, corrections = (question, ()) if exact else correct(question, index.vocabulary, token_encoder().vocabulary)
+    searched, corrections = (
+        (question, ())
+        if exact
+        else correct(question, index.vocabulary, index.bm25.vocab_dict, token_encoder().vocabulary)
+    )
     tokens = token_encoder().encode_query(searched)
     if not len(tokens.ids):
         raise BadQuestion("the question holds nothing that can be read; ask something in plain words")

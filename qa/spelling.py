@@ -4,7 +4,7 @@ A word is left alone when the corpus has it, or another form of it, or when it i
 no slip: "envoy" must not become "enjoy" because the documents say "ambassador".
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
@@ -24,22 +24,19 @@ class Correction:
 
 
 def correct(
-    question: str, vocabulary: Mapping[str, int], common: Mapping[str, int]
+    question: str, vocabulary: Mapping[str, int], stems: Container[str], common: Container[str]
 ) -> tuple[str, tuple[Correction, ...]]:
     """Return the question with its misspelt words replaced, and the replacements.
 
     Args:
         vocabulary: every word of the documents, folded, with the number of passages that hold it.
+        stems: the stems that the keyword index holds, of attached questions too; another form of a word is no slip.
         common: words that are no slip wherever they stand (the vocabulary of the token encoder).
     Source: optimal string alignment distance, which counts a swap of neighbours as one slip (Damerau, 1964).
     """
-    unknown = [word for word in words_of(question) if word.folded not in vocabulary and word.folded not in common]
-    if not unknown:  # spares the stems of the whole vocabulary
-        return question, ()
-    known_stems = {word.stem for known in vocabulary for word in words_of(known)}
     corrections, parts, last = [], [], 0
-    for word in unknown:
-        if word.stem in known_stems:
+    for word in words_of(question):
+        if word.folded in vocabulary or word.folded in common or word.stem in stems:
             continue
         typed = question[word.start : word.end]
         replacement = _nearest(word.folded, vocabulary)

@@ -1,8 +1,10 @@
 import pytest
 
 from qa.spelling import Correction, correct
+from qa.words import stems
 
 VOCABULARY = {"lighthouse": 4, "keeper": 3, "telescope": 2, "greenhouse": 2, "cactus": 1, "odo": 9, "ambassador": 1}
+STEMS = {stem for word in VOCABULARY for stem in stems(word)} | {"barkeep"}
 COMMON = {"envoy": 1, "house": 1}
 
 
@@ -12,7 +14,7 @@ COMMON = {"envoy": 1, "house": 1}
 )
 def test_a_slip_is_mended(typed, meant):
     """A word that no document holds becomes the nearest one that they do; two slips are forgiven in long words."""
-    assert correct(f"Who saw the {typed}?", VOCABULARY, COMMON) == (
+    assert correct(f"Who saw the {typed}?", VOCABULARY, STEMS, COMMON) == (
         f"Who saw the {meant}?",
         (Correction(typed, meant),),
     )
@@ -33,14 +35,20 @@ def test_a_slip_is_mended(typed, meant):
 )
 def test_what_is_no_slip_stays(question):
     """Words of the documents, other forms of them, common and short words and numbers are left alone."""
-    assert correct(question, VOCABULARY, COMMON) == (question, ())
+    assert correct(question, VOCABULARY, STEMS, COMMON) == (question, ())
 
 
 def test_the_more_frequent_of_two_near_words_wins():
     """Of two words at the same distance, the one in more passages is taken, then the first by alphabet."""
-    assert correct("stane", {"stale": 1, "stone": 5, "state": 5}, {})[0] == "state"
+    assert correct("stane", {"stale": 1, "stone": 5, "state": 5}, {}, {})[0] == "state"
 
 
 def test_an_empty_index_corrects_nothing():
     """Without words there is nothing to correct to."""
-    assert correct("lighthuose", {}, {}) == ("lighthuose", ())
+    assert correct("lighthuose", {}, {}, {}) == ("lighthuose", ())
+
+
+def test_a_word_of_an_attached_question_is_no_slip():
+    """A word that only the keyword index holds, as it does those of attached questions, stays as it is."""
+    assert correct("barkeep", {"barkeeq": 5}, STEMS, {}) == ("barkeep", ())
+    assert correct("barkeep", {"barkeeq": 5}, {}, {})[0] == "barkeeq"
