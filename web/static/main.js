@@ -8,6 +8,8 @@ import "./copy.js";
 import "./feedback.js";
 import { announce } from "./announce.js";
 
-// A status that is there when the page loads is not spoken; one that changes afterwards is.
+// A status that is there when the page loads is not spoken; one that changes afterwards is, unless something newer was
+// said in between.
 const { announce: text } = document.getElementById("main").dataset;
-if (text) setTimeout(() => announce(text), 400);
+const isSilent = () => !document.getElementById("announcer").textContent;
+if (text) setTimeout(() => isSilent() && announce(text), 400);
