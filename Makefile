@@ -50,7 +50,7 @@ lock: ## Renew the lock files: the newest versions that pyproject.toml allows
 	@"$(PYTHON)" -m venv --clear $(LOCK_VENV)
 	@$(LOCK_PIP) -qq install hatchling .
 	@$(PINS) > $(LOCK_VENV)/runtime
-	@$(LOCK_PIP) -qq install --constraint $(LOCK_VENV)/runtime ".[dev,mcp]"
+	@$(LOCK_PIP) -qq install --constraint $(LOCK_VENV)/runtime ".[dev]"
 	@$(LOCK_PIP) check
 	@{ echo "$(LOCK_HEAD)"; cat $(LOCK_VENV)/runtime; } > requirements.lock
 	@{ echo "$(LOCK_HEAD)"; echo "-r requirements.lock"; \
