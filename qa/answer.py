@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from time import perf_counter
 
 from qa.agreement import Statement, differences, supporters
 from qa.confidence import confidence_of
@@ -11,6 +10,7 @@ from qa.errors import BadQuestion
 from qa.index import Index
 from qa.search import MAX_K, Hit, Query, best_sentence, search
 from qa.sentences import Span
+from qa.timing import Stopwatch
 from qa.vectors import Embedder
 from qa.words import words_of
 
@@ -80,7 +80,12 @@ class Reply:
     passages: tuple[CitedPassage, ...]  # best first; when the documents do not answer, the nearest ones
     candidates: tuple[Hit, ...]  # all that were looked at closely, in their final order
     index: Index
-    took_ms: float
+    stages: dict[str, float]  # milliseconds of each stage
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds that the search and the choice took."""
+        return sum(self.stages.values())
 
 
 def answer(
@@ -104,10 +109,10 @@ def answer(
         BadQuestion: the question or `k` cannot be used.
         NoSuchDocument: an id of `documents` is not in the index.
     """
-    began = perf_counter()
     if not 1 <= k <= MAX_K:
         raise BadQuestion(f"k is {k}; it must be a whole number from 1 to {MAX_K}")
     found = search(index, embedder, question, documents=documents, exact=exact)
+    watch = Stopwatch()
     hits = found.hits[:k]
     passages = tuple(
         CitedPassage(rank, hit, index.documents[hit.passage.document_id], _highlights(hit, found.query))
@@ -115,16 +120,19 @@ def answer(
     )
     confidence = confidence_of(found)
     chosen = _choose(passages) if confidence >= min_confidence else None
+    cited = _answer(index, found.query.searched, passages, *chosen) if chosen else None
+    differing = _disagreements(index, found.query.searched, passages, *chosen) if chosen else ()
+    watch.lap("choose")
     return Reply(
         query=found.query,
         status=Status.ANSWERED if chosen else Status.NOT_IN_DOCUMENTS,
-        answer=_answer(index, found.query.searched, passages, *chosen) if chosen else None,
+        answer=cited,
         confidence=confidence,
-        disagreements=_disagreements(index, found.query.searched, passages, *chosen) if chosen else (),
+        disagreements=differing,
         passages=passages,
         candidates=found.hits,
         index=index,
-        took_ms=(perf_counter() - began) * 1000,
+        stages=found.stages | watch.stages,
     )
 
 

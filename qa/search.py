@@ -20,6 +20,7 @@ from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
 from qa.passages import Passage
 from qa.spelling import Correction, correct
+from qa.timing import Stopwatch
 from qa.vectors import Embedder
 from qa.words import stems
 
@@ -71,6 +72,7 @@ class Found:
 
     query: Query
     hits: tuple[Hit, ...]  # all candidates; near-duplicates of a better hit stand at the end
+    stages: dict[str, float]  # milliseconds of each stage
 
 
 @cache
@@ -115,14 +117,15 @@ def search(
         BadQuestion: as `check_question`, or the question holds nothing that the model can read.
         NoSuchDocument: an id of `documents` is not in the index.
     """
+    watch = Stopwatch()
     question = check_question(question)
     searched, corrections = (
         (question, ())
         if exact
         else correct(question, index.vocabulary, index.bm25.vocab_dict, token_encoder().vocabulary)
     )
-    tokens = token_encoder().encode_query(searched)
-    if not len(tokens.ids):
+    read = token_encoder().tokens_of(searched)
+    if not len(read.ids):
         raise BadQuestion("the question holds nothing that can be read; ask something in plain words")
     question_stems = tuple(dict.fromkeys(stems(searched)))
     query = Query(
@@ -131,19 +134,26 @@ def search(
         corrections=corrections,
         stems=question_stems,
         unknown_stems=tuple(stem for stem in question_stems if stem not in index.bm25.vocab_dict),
-        token_starts=tuple(map(int, token_encoder().tokens_of(searched).starts)),
-        token_weights=tuple(map(float, late.token_weights(index.tokens, tokens.ids))),
+        token_starts=tuple(map(int, read.starts)),
+        token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
     )
     allowed = _allowed_rows(index, documents)
-    keyword = _keyword_scores(index, query.stems, allowed)
+    watch.lap("tokenise")
+    tokens = token_encoder().encode_query(searched)
     vector = embedder.encode(searched)
-    candidates = _candidates(index, keyword, vector, allowed)
+    watch.lap("encode")
+    keyword = _keyword_scores(index, query.stems, allowed)
+    by_keyword = _best_by_keyword(keyword)
+    watch.lap("keyword")
+    by_vector = _best_by_vector(index, vector, allowed)
+    candidates = np.union1d(by_keyword, by_vector).astype(np.int64)
     if not len(candidates):
-        return Found(query, ())
-
+        return Found(query, (), watch.stages)
     dense, sentence = _dense_scores(index, vector, candidates)
+    watch.lap("vectors")
     counts = [len(index.passages[row].sentences) for row in candidates]
     scores = late.score(index.tokens, tokens, candidates, counts)
+    watch.lap("late")
     weights = fusion_weights()
     hits = []
     for i, row in enumerate(candidates):
@@ -168,7 +178,9 @@ def search(
             )
         )
     hits.sort(key=lambda hit: (-hit.score, hit.row))
-    return Found(query, tuple(_near_duplicates_last(hits)))
+    ordered = tuple(_near_duplicates_last(hits))
+    watch.lap("fuse")
+    return Found(query, ordered, watch.stages)
 
 
 def best_sentence(hit: Hit) -> int:
@@ -207,22 +219,23 @@ def _keyword_scores(
     return scores if allowed is None else np.where(allowed, scores, np.float32(0.0))
 
 
-def _candidates(
-    index: Index, keyword: NDArray[np.float32], vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None
-) -> NDArray[np.int64]:
-    """Return the rows of the passages worth a closer look, in row order."""
+def _best_by_keyword(keyword: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the rows of the passages with the highest keyword scores above 0."""
     count = min(CANDIDATES, len(keyword))
-    by_keyword = np.argpartition(-keyword, count - 1)[:count]
-    by_keyword = by_keyword[keyword[by_keyword] > 0]
+    rows = np.argpartition(-keyword, count - 1)[:count]
+    return rows[keyword[rows] > 0]
+
+
+def _best_by_vector(index: Index, vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Return the rows of the passages that are, or hold, what is nearest to the question's embedding."""
     wanted = min(CANDIDATES * _ROWS_A_PASSAGE, index.vectors.ntotal)
-    selected = None if allowed is None else np.flatnonzero(allowed[index.parents])
     parameters = None
-    if selected is not None:
+    if allowed is not None:
+        selected = np.flatnonzero(allowed[index.parents])
         parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(selected))  # type: ignore[call-arg]
     _, rows = index.vectors.search(vector[np.newaxis], wanted, params=parameters)
     found = rows[0][rows[0] >= 0]  # faiss fills the places for which it found nothing with -1
-    by_vector = list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES]
-    return np.union1d(by_keyword, np.array(by_vector, dtype=np.int64)).astype(np.int64)
+    return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES], dtype=np.int64)
 
 
 def _dense_scores(

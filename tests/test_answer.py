@@ -174,6 +174,6 @@ def test_the_same_question_has_the_same_reply(tiny_index, embedder):
     """Two replies to one question differ in nothing but the time they took."""
     one, two = (ask(tiny_index, embedder, next(iter(PLAIN))) for _ in range(2))
 
-    assert replace(one, took_ms=0) == replace(two, took_ms=0)
+    assert replace(one, stages={}) == replace(two, stages={})
     assert one.took_ms > 0
     assert one.index is tiny_index

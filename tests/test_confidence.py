@@ -27,19 +27,19 @@ def found_of(question: str, text: str, *, score: float, coverage: list[list[floa
         Hit(passage, row, score - row, Signals(0, 0, 0, 0, 0), (score,), tuple(covered))
         for row, covered in enumerate(coverage)
     ]
-    return Found(Query(question, question, (), STEMS, UNKNOWN, starts, weights), tuple(hits))
+    return Found(Query(question, question, (), STEMS, UNKNOWN, starts, weights), tuple(hits), {})
 
 
 def test_nothing_found_has_no_confidence():
     """A search without hits has the confidence 0."""
-    assert confidence_of(Found(Query("q", "q", (), (), (), (0,), (1.0,)), ())) == 0.0
+    assert confidence_of(Found(Query("q", "q", (), (), (), (0,), (1.0,)), (), {})) == 0.0
 
 
 @given(cosines, st.lists(st.tuples(cosines, cosines).map(list), min_size=1, max_size=4))
 def test_a_confidence_is_a_probability(score, coverage):
     """Whatever is found, the confidence lies between 0 and 1, and it rises with the score alone."""
     found = found_of("Who came", "Anna Lund came.", score=score, coverage=coverage)
-    better = Found(found.query, (replace(found.hits[0], score=score + 0.01), *found.hits[1:]))
+    better = Found(found.query, (replace(found.hits[0], score=score + 0.01), *found.hits[1:]), {})
 
     assert 0 <= confidence_of(found) < confidence_of(better) <= 1
 

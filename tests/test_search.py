@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import log
 
 import numpy as np
@@ -171,7 +171,8 @@ def test_odd_questions_are_searched_or_refused(tiny_index, embedder, question):
 
 def test_the_same_question_finds_the_same(tiny_index, embedder):
     """Two searches for one question are equal to the last digit."""
-    assert search(tiny_index, embedder, QUESTION) == search(tiny_index, embedder, QUESTION)
+    one, two = (search(tiny_index, embedder, QUESTION) for _ in range(2))
+    assert replace(one, stages={}) == replace(two, stages={})
 
 
 def test_what_repeats_a_better_hit_goes_last(tmp_path, embedder):
