@@ -76,7 +76,7 @@ def evidence_of(found: Found) -> Evidence:
 def _least_covered_name(found: Found) -> float:
     """Return the lowest mean coverage of the tokens of a capitalised word, the question's first word left out."""
     question, starts = found.query.searched, np.array(found.query.token_starts)
-    coverage = np.array(found.hits[0].coverage)
+    coverage = np.array(found.coverage)
     lowest = 1.0
     for word in words_of(question):
         inside = (starts >= word.start) & (starts < word.end)

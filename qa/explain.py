@@ -1,5 +1,6 @@
 """Say why a passage stands where it stands, and why another one is not there: each number can be recomputed by hand."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from qa.errors import BadQuote, NoSuchDocument
 from qa.index import Index
+from qa.nearest import cosines
 from qa.passages import Passage
 from qa.search import CANDIDATES, Found, Hit, Signals, best_sentence, fusion_weights, search
 from qa.vectors import Embedder
@@ -114,23 +116,26 @@ def why_not(
     *,
     k: int,
     exact: bool = False,
+    seconds: float = math.inf,
 ) -> WhyNot:
     """Say at which stage the passage that holds `text[start:end]` of a document was left out.
 
     Args:
         k: how many passages were shown.
         exact: take the question as it is spelt.
+        seconds: after which the search is given up.
     Raises:
         BadQuestion: the question cannot be used.
         BadQuote: the document has no such characters.
         NoSuchDocument: there is no document of that id.
+        Busy: the search took too long.
     """
     document = index.documents.get(document_id)
     if document is None:
         raise NoSuchDocument(f"there is no document {document_id!r}; `qa documents` lists them")
     if not 0 <= start < end <= len(document.text):
         raise BadQuote(f"{document_id} has no characters {start}-{end}; it has {len(document.text):,}")
-    found = search(index, embedder, question, exact=exact)
+    found = search(index, embedder, question, exact=exact, seconds=seconds)
     row = _row_with_most(index, document_id, start, end)
     if row is None:
         reason = "no passage holds these characters: headings and blank lines are not searched on their own"
@@ -180,9 +185,8 @@ def _verdict(
 def _row_with_most(index: Index, document_id: str, start: int, end: int) -> int | None:
     """Return the passage that shares most characters with a stretch, the earlier one of equals."""
     shared = [
-        (min(end, passage.end) - max(start, passage.start), -row)
-        for row, passage in enumerate(index.passages)
-        if passage.document_id == document_id
+        (min(end, index.passages[row].end) - max(start, index.passages[row].start), -row)
+        for row in index.passages_of(document_id)
     ]
     most, row = max(shared, default=(0, 0))
     return -row if most > 0 else None
@@ -192,9 +196,8 @@ def _first_stage(index: Index, embedder: Embedder, found: Found) -> tuple[NDArra
     """Return the scores of every passage in both first stages; shape (passages,)."""
     known = [stem for stem in found.query.stems if stem in index.bm25.vocab_dict]
     keyword = index.bm25.get_scores(known) if known else np.zeros(len(index.passages), dtype=np.float32)
-    cosines = index.vectors.reconstruct_n(0, index.vectors.ntotal) @ embedder.encode(found.query.searched)
     meaning = np.full(len(index.passages), -1.0, dtype=np.float32)
-    np.maximum.at(meaning, index.parents, cosines)
+    np.maximum.at(meaning, index.parents, cosines(index.vectors, embedder.encode(found.query.searched)))
     return keyword, meaning
 
 

@@ -4,15 +4,21 @@
       CURRENT                       {"current": {"id", "built_at"}, "previous": {…} | null}, replaced atomically
       generations/<id>/
         manifest.json               written last: format, model, settings, counts, SHA-256 of every file
-        documents.jsonl             the documents with text and blocks
-        passages.jsonl              the passages; their row number is their line number
+        documents.jsonl             the documents with text and blocks, in path order
+        documents.ids.*             the line of each id
+        documents.passages.npy      (documents + 1,) int32: first passage of each document, then their number
+        passages.jsonl              the passages, in document order; their row number is their line number
+        passages.sentences.npy      (passages + 1,) int32: first row in vectors.faiss of the sentences of each passage
+        questions.jsonl             attached questions
         vectors.faiss               unit embeddings: all passages, then all sentences, then all attached questions
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
-        questions.jsonl             attached questions, in row order
         tokens.*.npy                token states for late interaction
+        vocabulary.*                every word, with the number of passages that hold it
         bm25/                       keyword index over the same passages
 
-The id is a hash of all that goes in, so the same corpus and settings give the same id and the same bytes.
+Beside each file of lines lies its *.starts.npy, which says where each line begins. All but the questions, which authors
+write by hand, is memory-mapped: what nobody asks for takes no memory. The id is a hash of all that goes in, so the same
+corpus and settings give the same id and the same bytes.
 """
 
 import hashlib
@@ -21,7 +27,9 @@ import logging
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -38,17 +46,21 @@ from qa.encoders import token_encoder_id
 from qa.errors import IndexMissing, IndexUnusable
 from qa.formats import Block
 from qa.late import TokenStore
+from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
+from qa.storage import Lines, WordTable, fields_of, mapped_array, to_json, write_lines, write_table
 from qa.vectors import ModelInfo
 from qa.weights import sha256_of
-from qa.words import stems, words_of
+from qa.words import words_of
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for DEBUG, whatever the program wants
 
-FORMAT = 1
+FORMAT = 2  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
+_KEPT_PASSAGES = 2048  # about as many as 30 questions look at
+_KEPT_DOCUMENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +88,57 @@ class Manifest:
     files: dict[str, str]  # path within the generation: SHA-256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Index:
     """One open generation. Nothing in it ever changes."""
 
     manifest: Manifest
     built_at: str  # ISO 8601, UTC
-    documents: dict[str, Document]  # by id, in path order
-    passages: tuple[Passage, ...]
+    documents: Mapping[str, Document]  # by id, in path order; read when asked for, as are the passages
+    passages: Sequence[Passage]
     questions: tuple[AttachedQuestion, ...]
     vectors: faiss.Index
-    parents: NDArray[np.int32]
+    parents: NDArray[np.int32]  # the passage of each row in `vectors`
+    sentence_rows: NDArray[np.int32]  # first row in `vectors` of each passage's sentences, then the row after the last
     tokens: TokenStore
-    bm25: bm25s.BM25
+    vocabulary: WordTable
+    bm25: bm25s.BM25  # its `vocab_dict` gives the number of each stem
+    _document_rows: WordTable
+    _first_passages: NDArray[np.int32]
+
+    def passages_of(self, document_id: str) -> range:
+        """Return the rows of a document's passages."""
+        row = self._document_rows[document_id]
+        return range(self._first_passages[row], self._first_passages[row + 1])
+
+    def questions_of(self, passage: int) -> NDArray[np.int64]:
+        """Return the rows in `vectors` of the questions attached to a passage."""
+        passages, rows = self._questions_by_passage
+        return rows[slice(*np.searchsorted(passages, [passage, passage + 1]))]
 
     @cached_property
-    def sentence_rows(self) -> NDArray[np.int64]:
-        """First row in `vectors` of each passage's sentences, then the row after the last; shape (passages + 1,)."""
-        counts = [len(passage.sentences) for passage in self.passages]
-        return len(self.passages) + np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-
-    @cached_property
-    def vocabulary(self) -> dict[str, int]:
-        """Every word of the passages and their headings, folded, with the number of passages that hold it."""
-        counts: dict[str, int] = {}
-        for passage in self.passages:
-            for word in {word.folded for word in words_of(passage.context + passage.text)}:
-                counts[word] = counts.get(word, 0) + 1
-        return counts
-
-    @cached_property
-    def questions_of_passage(self) -> dict[int, list[int]]:
-        """Rows in `vectors` of the questions attached to each passage."""
+    def _questions_by_passage(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         first = int(self.sentence_rows[-1])
-        found: dict[int, list[int]] = {}
-        for number, question in enumerate(self.questions):
-            found.setdefault(question.passage, []).append(first + number)
-        return found
+        passages = self.parents[first:]
+        order = np.argsort(passages, kind="stable")
+        return passages[order], first + order
+
+
+class _Documents(Mapping[str, Document]):
+    """Documents by id, each read when it is asked for."""
+
+    def __init__(self, root: Path, rows: WordTable) -> None:
+        self._documents = Lines(root / "documents.jsonl", _document, _KEPT_DOCUMENTS)
+        self._rows = rows
+
+    def __getitem__(self, document_id: str) -> Document:
+        return self._documents[self._rows[document_id]]
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def __iter__(self) -> Iterator[str]:
+        return (document.id for document in self._documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +215,14 @@ def write_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifest
     aside = final.with_name(f".building-{manifest.id}")
     shutil.rmtree(aside, ignore_errors=True)
     (aside / "bm25").mkdir(parents=True)
-    _write_jsonl(aside / "documents.jsonl", map(asdict, parts.documents))
-    _write_jsonl(aside / "passages.jsonl", map(asdict, parts.passages))
-    _write_jsonl(aside / "questions.jsonl", map(asdict, parts.questions))
-    vectors = faiss.IndexFlatIP(manifest.model.dimension)
-    for rows in (parts.passage_vectors, parts.sentence_vectors, parts.question_vectors):
-        vectors.add(np.ascontiguousarray(rows))
-    # Not by faiss.write_index, which says nothing that can be told from a bug when the disk is full.
-    (aside / "vectors.faiss").write_bytes(faiss.serialize_index(vectors).tobytes())
-    counts = [len(passage.sentences) for passage in parts.passages]
-    numbers = np.arange(len(parts.passages), dtype=np.int32)
-    of_questions = np.array([question.passage for question in parts.questions], dtype=np.int32)
-    np.save(aside / "parents.npy", np.concatenate([numbers, np.repeat(numbers, counts), of_questions]))
+    _write_texts(aside, parts)
+    rows = [parts.passage_vectors, parts.sentence_vectors, parts.question_vectors]
+    write_vectors(make_vectors(rows, manifest.model.dimension), aside / "vectors.faiss")
     for spec in fields(TokenStore):
         np.save(aside / f"tokens.{spec.name}.npy", getattr(parts.tokens, spec.name))
-    _keyword_index(parts).save(aside / "bm25")
+    _write_keyword_index(aside, parts)
     files = {path: sha256_of(aside / path) for path in _files(aside)}
-    complete = Manifest(**{**_shallow(manifest), "files": files})
+    complete = Manifest(**{**fields_of(manifest), "files": files})
     _write(aside / _MANIFEST, _sealed(asdict(complete)))
     for path in [*files, _MANIFEST]:
         _sync_file(aside / path)
@@ -241,21 +258,48 @@ def remove_generations_except(folder: Path, keep: Iterable[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _keyword_index(parts: Parts) -> bm25s.BM25:
+def _write_texts(root: Path, parts: Parts) -> None:
+    """Write documents, passages and questions, and the arrays that say what belongs to what."""
+    write_lines(root / "documents.jsonl", map(to_json, parts.documents))
+    write_table(root / "documents.ids.txt", {document.id: row for row, document in enumerate(parts.documents)})
+    write_lines(root / "passages.jsonl", map(to_json, parts.passages))
+    write_lines(root / "questions.jsonl", map(to_json, parts.questions))
+    passages_in = Counter(passage.document_id for passage in parts.passages)
+    np.save(root / "documents.passages.npy", _starts(0, [passages_in[document.id] for document in parts.documents]))
+    counts = [len(passage.sentences) for passage in parts.passages]
+    np.save(root / "passages.sentences.npy", _starts(len(counts), counts))
+    numbers = np.arange(len(counts), dtype=np.int32)
+    of_questions = np.array([question.passage for question in parts.questions], dtype=np.int32)
+    np.save(root / "parents.npy", np.concatenate([numbers, np.repeat(numbers, counts), of_questions]))
+
+
+def _starts(first: int, counts: Sequence[int]) -> NDArray[np.int32]:
+    """Return where each of some groups begins that follow each other from `first`, then where the last one ends."""
+    return np.concatenate([[first], first + np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
+
+
+def _write_keyword_index(root: Path, parts: Parts) -> None:
+    """Write the keyword index and the vocabulary."""
     attached: dict[int, list[str]] = {}
     for question in parts.questions:
         attached.setdefault(question.passage, []).append(question.text)
-    texts = [
-        stems(" ".join([passage.context, passage.text, *attached.get(row, [])]))
-        for row, passage in enumerate(parts.passages)
-    ]
-    # The vocabulary is numbered here because bm25s numbers it in the order of a set, which changes from run to run. It
-    # cannot index a corpus without a single word: one that no question can hold stands in.
-    vocabulary = {word: number for number, word in enumerate(sorted(set().union(*texts)))} or {"\0": 0}
-    ids = [[vocabulary[word] for word in text] for text in texts]
+    vocabulary: Counter[str] = Counter()
+    numbers: dict[str, int] = {}  # bm25s would number stems in the order of a set, which changes from run to run
+    texts = []
+    for row, passage in enumerate(parts.passages):
+        words = words_of(passage.context + passage.text)
+        vocabulary.update({word.folded for word in words})
+        words += [word for text in attached.get(row, ()) for word in words_of(text)]
+        texts.append(array("i", [numbers.setdefault(word.stem, len(numbers)) for word in words]))
+    if not numbers:  # bm25s cannot index a corpus without a single word: one that no question can hold stands in
+        numbers["\0"] = 0
+        texts = [array("i", [0])] * len(texts)
     keywords = bm25s.BM25()
-    keywords.index(Tokenized(ids=ids if any(ids) else [[0]] * len(ids), vocab=vocabulary), show_progress=False)
-    return keywords
+    keywords.index(Tokenized(ids=texts, vocab=numbers), create_empty_token=False, show_progress=False)
+    write_table(root / "vocabulary.txt", vocabulary)
+    write_table(root / "bm25" / "stems.txt", numbers)
+    keywords.vocab_dict = {}
+    keywords.save(root / "bm25")
 
 
 # ---------------------------------------------------------------------------------------------------- opening
@@ -281,18 +325,23 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
     if manifest.id != generation:
         raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}; {_mend(folder)}")
     _check_files(root, manifest)
+    document_rows = WordTable(root / "documents.ids.txt")
+    keywords = bm25s.BM25.load(root / "bm25", mmap=True)
+    keywords.vocab_dict = WordTable(root / "bm25" / "stems.txt")
     return Index(
         manifest=manifest,
         built_at=built_at,
-        documents={d.id: d for d in map(_document, _read_jsonl(root / "documents.jsonl"))},
-        passages=tuple(map(_passage, _read_jsonl(root / "passages.jsonl"))),
-        questions=tuple(AttachedQuestion(**record) for record in _read_jsonl(root / "questions.jsonl")),
-        vectors=faiss.read_index(str(root / "vectors.faiss")),
-        parents=np.load(root / "parents.npy"),
-        tokens=TokenStore(
-            **{spec.name: np.load(root / f"tokens.{spec.name}.npy", mmap_mode="r") for spec in fields(TokenStore)}
-        ),
-        bm25=bm25s.BM25.load(root / "bm25", mmap=True),
+        documents=_Documents(root, document_rows),
+        passages=Lines(root / "passages.jsonl", _passage, _KEPT_PASSAGES),
+        questions=tuple(Lines(root / "questions.jsonl", _question)),
+        vectors=read_vectors(root / "vectors.faiss"),
+        parents=mapped_array(root / "parents.npy"),
+        sentence_rows=mapped_array(root / "passages.sentences.npy"),
+        tokens=TokenStore(**{spec.name: mapped_array(root / f"tokens.{spec.name}.npy") for spec in fields(TokenStore)}),
+        vocabulary=WordTable(root / "vocabulary.txt"),
+        bm25=keywords,
+        _document_rows=document_rows,
+        _first_passages=mapped_array(root / "documents.passages.npy"),
     )
 
 
@@ -361,32 +410,30 @@ def records_hash(records: Iterable[Any]) -> str:
     """Return one hash of frozen records (documents, passages), in order."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(_to_json(asdict(record)))
+        digest.update(to_json(record) + b"\n")
     return digest.hexdigest()
 
 
-def _document(record: dict[str, Any]) -> Document:
+def _document(line: bytes) -> Document:
+    record = json.loads(line)
     blocks = tuple(Block(**block) for block in record["blocks"])
     questions = tuple((offset, text) for offset, text in record["questions"])
     return Document(**{**record, "blocks": blocks, "questions": questions})
 
 
-def _passage(record: dict[str, Any]) -> Passage:
+def _passage(line: bytes) -> Passage:
+    record = json.loads(line)
     sentences = tuple((start, end) for start, end in record["sentences"])
     return Passage(**{**record, "headings": tuple(record["headings"]), "sentences": sentences})
 
 
-def _shallow(record: Any) -> dict[str, Any]:
-    return {spec.name: getattr(record, spec.name) for spec in fields(record)}
-
-
-def _to_json(record: dict[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode()
+def _question(line: bytes) -> AttachedQuestion:
+    return AttachedQuestion(**json.loads(line))
 
 
 def _sealed(record: dict[str, Any]) -> bytes:
     """Return a record as JSON with its own hash in it, so that a single changed byte is noticed."""
-    return _to_json({**record, "sha256": hashlib.sha256(_to_json(record)).hexdigest()})
+    return to_json({**record, "sha256": hashlib.sha256(to_json(record)).hexdigest()}) + b"\n"
 
 
 def _unsealed(data: bytes) -> dict[str, Any]:
@@ -404,16 +451,6 @@ def _mend(folder: Path) -> str:
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def _write_jsonl(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    with path.open("wb") as file:
-        file.writelines(map(_to_json, records))
-
-
-def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        yield from map(json.loads, file)
 
 
 def _files(root: Path) -> list[str]:

@@ -5,19 +5,21 @@ hand.
 """
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
+from operator import attrgetter, mul
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from qa import late
-from qa.encoders import token_encoder
+from qa.encoders import side_by_side, token_encoder
 from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
+from qa.nearest import nearest
 from qa.passages import Passage
 from qa.spelling import Correction, correct
 from qa.timing import Stopwatch
@@ -41,6 +43,9 @@ class Signals:
     late_sentence: float  # the same with its best sentence
 
 
+_values = attrgetter(*(spec.name for spec in fields(Signals)))
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One passage that was found."""
@@ -50,14 +55,13 @@ class Hit:
     score: float  # the weighted sum of the signals
     signals: Signals
     sentence_scores: tuple[float, ...]  # how well each of its sentences fits, for choosing the answer
-    coverage: tuple[float, ...]  # best cosine of each question token within the passage
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question as it is searched."""
 
-    text: str  # as it was asked
+    text: str  # as it was asked, but for its white space
     searched: str  # with misspelt words replaced
     corrections: tuple[Correction, ...]
     stems: tuple[str, ...]  # of the words that carry meaning
@@ -72,6 +76,7 @@ class Found:
 
     query: Query
     hits: tuple[Hit, ...]  # all candidates; near-duplicates of a better hit stand at the end
+    coverage: tuple[float, ...]  # best cosine of each question token within the best passage; () if nothing was found
     stages: dict[str, float]  # milliseconds of each stage
 
 
@@ -82,21 +87,21 @@ def fusion_weights() -> Signals:
 
 
 def check_question(question: str) -> str:
-    """Return the question without white space around it.
+    """Return the question with single spaces between its words, and none around it.
 
     Raises:
         BadQuestion: it is empty, too long or no text.
     """
-    stripped = question.strip()
-    if not stripped:
+    folded = " ".join(question.split())
+    if not folded:
         raise BadQuestion("the question is empty; ask something in plain words")
-    if len(stripped) > MAX_QUESTION_CHARS:
-        raise BadQuestion(f"the question has {len(stripped):,} characters; at most {MAX_QUESTION_CHARS:,} are accepted")
-    if any("\ud800" <= character <= "\udfff" for character in stripped):
+    if len(folded) > MAX_QUESTION_CHARS:
+        raise BadQuestion(f"the question has {len(folded):,} characters; at most {MAX_QUESTION_CHARS:,} are accepted")
+    if any("\ud800" <= character <= "\udfff" for character in folded):
         raise BadQuestion("the question holds half of a surrogate pair, which is no character; send valid Unicode")
-    if not any(character.isalnum() for character in stripped):
+    if not any(character.isalnum() for character in folded):
         raise BadQuestion("the question holds no letter or digit; ask something in plain words")
-    return stripped
+    return folded
 
 
 def search(
@@ -106,6 +111,7 @@ def search(
     *,
     documents: Collection[str] | None = None,
     exact: bool = False,
+    seconds: float = math.inf,
 ) -> Found:
     """Return the candidates for a question, best first.
 
@@ -113,11 +119,13 @@ def search(
         question: 1 to MAX_QUESTION_CHARS characters with a letter or digit in them.
         documents: ids of the documents to search; None for all.
         exact: take the question as it is spelt.
+        seconds: after which it is given up.
     Raises:
         BadQuestion: as `check_question`, or the question holds nothing that the model can read.
         NoSuchDocument: an id of `documents` is not in the index.
+        Busy: it took too long.
     """
-    watch = Stopwatch()
+    watch = Stopwatch(seconds)
     question = check_question(question)
     searched, corrections = (
         (question, ())
@@ -139,8 +147,7 @@ def search(
     )
     allowed = _allowed_rows(index, documents)
     watch.lap("tokenise")
-    tokens = token_encoder().encode_query(searched)
-    vector = embedder.encode(searched)
+    tokens, vector = side_by_side(lambda: token_encoder().encode_query(searched), lambda: embedder.encode(searched))
     watch.lap("encode")
     keyword = _keyword_scores(index, query.stems, allowed)
     by_keyword = _best_by_keyword(keyword)
@@ -148,13 +155,15 @@ def search(
     by_vector = _best_by_vector(index, vector, allowed)
     candidates = np.union1d(by_keyword, by_vector).astype(np.int64)
     if not len(candidates):
-        return Found(query, (), watch.stages)
+        return Found(query, (), (), watch.stages)
     dense, sentence = _dense_scores(index, vector, candidates)
     watch.lap("vectors")
     counts = [len(index.passages[row].sentences) for row in candidates]
     scores = late.score(index.tokens, tokens, candidates, counts)
     watch.lap("late")
     weights = fusion_weights()
+    each_weight = _values(weights)
+    late_weight = weights.late + weights.late_sentence
     hits = []
     for i, row in enumerate(candidates):
         signals = Signals(
@@ -164,23 +173,21 @@ def search(
             late=float(scores.passage[i]),
             late_sentence=float(scores.sentences[i].max()),
         )
-        passage = index.passages[row]
-        late_weight = weights.late + weights.late_sentence
         both = weights.sentence * sentence[i][: counts[i]] + late_weight * scores.sentences[i]
         hits.append(
             Hit(
-                passage=passage,
+                passage=index.passages[row],
                 row=int(row),
-                score=sum(getattr(weights, s.name) * getattr(signals, s.name) for s in fields(Signals)),
+                score=sum(map(mul, each_weight, _values(signals))),
                 signals=signals,
-                sentence_scores=tuple(map(float, both)),
-                coverage=tuple(map(float, scores.tokens[i])),
+                sentence_scores=tuple(both.tolist()),
             )
         )
     hits.sort(key=lambda hit: (-hit.score, hit.row))
     ordered = tuple(_near_duplicates_last(hits))
+    coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
     watch.lap("fuse")
-    return Found(query, ordered, watch.stages)
+    return Found(query, ordered, tuple(coverage.tolist()), watch.stages)
 
 
 def best_sentence(hit: Hit) -> int:
@@ -195,8 +202,11 @@ def _allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np
     unknown = [name for name in documents if name not in index.documents]
     if unknown:
         raise NoSuchDocument(f"there is no document {unknown[0]!r}; GET /api/v1/documents lists them")
-    chosen = set(documents)
-    return np.array([passage.document_id in chosen for passage in index.passages], dtype=np.bool_)
+    allowed = np.zeros(len(index.passages), dtype=np.bool_)
+    for name in documents:
+        rows = index.passages_of(name)
+        allowed[rows.start : rows.stop] = True
+    return allowed
 
 
 def _keyword_scores(
@@ -228,13 +238,8 @@ def _best_by_keyword(keyword: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def _best_by_vector(index: Index, vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
     """Return the rows of the passages that are, or hold, what is nearest to the question's embedding."""
-    wanted = min(CANDIDATES * _ROWS_A_PASSAGE, index.vectors.ntotal)
-    parameters = None
-    if allowed is not None:
-        selected = np.flatnonzero(allowed[index.parents])
-        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(selected))  # type: ignore[call-arg]
-    _, rows = index.vectors.search(vector[np.newaxis], wanted, params=parameters)
-    found = rows[0][rows[0] >= 0]  # faiss fills the places for which it found nothing with -1
+    rows = None if allowed is None else allowed[index.parents]
+    found = nearest(index.vectors, vector, CANDIDATES * _ROWS_A_PASSAGE, rows)
     return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES], dtype=np.int64)
 
 
@@ -243,15 +248,10 @@ def _dense_scores(
 ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
     """Return the cosine of each passage, and for each the cosines of its sentences, then its attached questions."""
     groups = [
-        [
-            int(row),
-            *range(index.sentence_rows[row], index.sentence_rows[row + 1]),
-            *index.questions_of_passage.get(int(row), ()),
-        ]
+        np.concatenate([[row], np.arange(*index.sentence_rows[row : row + 2]), index.questions_of(row)])
         for row in candidates
     ]
-    rows = np.concatenate([np.array(group, dtype=np.int64) for group in groups])
-    cosines = index.vectors.reconstruct_batch(rows) @ vector
+    cosines = index.vectors.reconstruct_batch(np.concatenate(groups)) @ vector
     parts = np.split(cosines, np.cumsum([len(group) for group in groups])[:-1])
     return np.array([part[0] for part in parts], dtype=np.float32), [part[1:] for part in parts]
 

@@ -4,11 +4,13 @@ A word is left alone when the corpus has it, or another form of it, or when it i
 no slip: "envoy" must not become "enjoy" because the documents say "ambassador".
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
 
+from qa.storage import WordTable
 from qa.words import words_of
 
 MIN_LETTERS = 5  # shorter words have too many neighbours
@@ -24,7 +26,7 @@ class Correction:
 
 
 def correct(
-    question: str, vocabulary: Mapping[str, int], stems: Container[str], common: Container[str]
+    question: str, vocabulary: WordTable, stems: Container[str], common: Container[str]
 ) -> tuple[str, tuple[Correction, ...]]:
     """Return the question with its misspelt words replaced, and the replacements.
 
@@ -47,18 +49,16 @@ def correct(
     return "".join([*parts, question[last:]]), tuple(corrections)
 
 
-def _nearest(word: str, vocabulary: Mapping[str, int]) -> str | None:
+def _nearest(word: str, vocabulary: WordTable) -> str | None:
     """Return the word of the documents that `word` most likely stands for, None if none is near enough."""
     if len(word) < MIN_LETTERS or not word.isalpha():
         return None
     limit = 2 if len(word) >= _LETTERS_FOR_TWO_SLIPS else 1
-    best: tuple[int, int, str] | None = None
-    for known, count in vocabulary.items():
-        if known[0] != word[0] or abs(len(known) - len(word)) > limit or len(known) < MIN_LETTERS - 1:
-            continue
-        if known.startswith(word) or word.startswith(known):  # more often another word than a slip: Martin, Martini
-            continue
-        distance = OSA.distance(word, known, score_cutoff=limit)
-        if distance <= limit and (best is None or (distance, -count, known) < best):
-            best = (distance, -count, known)
-    return best[2] if best else None
+    near = extract(word, vocabulary.beginning_with(word[0]), scorer=OSA.distance, score_cutoff=limit, limit=None)
+    likely = [
+        (distance, -vocabulary[known], known)
+        for known, distance, _ in near
+        # More often another word than a slip: Martin, Martini.
+        if len(known) >= MIN_LETTERS - 1 and not known.startswith(word) and not word.startswith(known)
+    ]
+    return min(likely)[2] if likely else None

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN_PLUS
@@ -28,14 +29,22 @@ def fold(word: str) -> str:
     return "".join(ch for ch in decomposed if not unicodedata.combining(ch))
 
 
+@lru_cache(maxsize=20_000)  # some 5 MB; texts repeat their words, and folding and stemming is most of reading them
+def _known_word(word: str) -> tuple[str, str] | None:
+    """Return a word folded and its stem, None if it carries no meaning."""
+    folded = fold(word)
+    if folded in STOPWORDS or (len(folded) < 2 and not folded.isdigit()) or not folded:
+        return None
+    return folded, _stemmer.stemWord(folded)
+
+
 def words_of(text: str) -> list[Word]:
     """Return the words of `text` that carry meaning: no stop words, no single letters; digits stay."""
     found = []
     for match in _WORD.finditer(text):
-        folded = fold(match.group())
-        if folded in STOPWORDS or (len(folded) < 2 and not folded.isdigit()) or not folded:
-            continue
-        found.append(Word(match.start(), match.end(), folded, _stemmer.stemWord(folded)))
+        known = _known_word(match.group())
+        if known:
+            found.append(Word(match.start(), match.end(), *known))
     return found
 
 

@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 import pytest
 
-from qa.documents import read_corpus
+from qa.corpus import read_corpus
 from qa.errors import IndexMissing, IndexUnusable
 from qa.index import (
     FORMAT,
@@ -58,13 +58,17 @@ def refusal(settings):
 
 def test_an_opened_index_holds_what_was_written(made):
     """Documents, passages and attached questions come back equal to what the corpus gives."""
-    documents = read_corpus(made.corpus, made.max_document_bytes).documents
+    documents = read_corpus(made.corpus, made.max_document_bytes, made.max_document_seconds).documents
     passages, _ = cut(documents)
 
     index = open_index(made.index)
 
     assert tuple(index.documents.values()) == documents
-    assert index.passages == tuple(passages)
+    assert list(index.passages) == passages
+    assert [row for name in index.documents for row in index.passages_of(name)] == list(range(len(passages)))
+    assert [index.passages[row].document_id for row in index.passages_of(documents[1].id)] == [
+        passage.document_id for passage in passages if passage.document_id == documents[1].id
+    ]
     assert [question.text for question in index.questions] == ["Does the lamp burn?"]
     assert "light burns" in index.passages[index.questions[0].passage].text
     assert index.manifest == read_manifest(generation(made))
@@ -82,7 +86,9 @@ def test_rows_belong_to_their_passages(made):
         first, after = index.sentence_rows[row : row + 2]
         assert after - first == count
         assert set(index.parents[first:after].tolist()) == {row}
-    assert index.questions_of_passage == {index.questions[0].passage: [index.vectors.ntotal - 1]}
+    asked = index.questions[0].passage
+    assert [row for row in range(len(counts)) if len(index.questions_of(row))] == [asked]
+    assert index.questions_of(asked).tolist() == [index.vectors.ntotal - 1]
 
 
 def test_the_vocabulary_counts_passages(made):
@@ -91,7 +97,7 @@ def test_the_vocabulary_counts_passages(made):
 
     counts = Counter(word for p in index.passages for word in {w.folded for w in words_of(p.context + p.text)})
 
-    assert index.vocabulary == dict(counts)
+    assert dict(index.vocabulary) == dict(counts)
     assert "soup" in counts
     assert "light" in counts
 
@@ -116,12 +122,12 @@ def test_keyword_scores_are_what_the_formula_gives(made):
 
 
 def test_nothing_on_disk_is_a_pickle(made):
-    """Arrays load without pickle, and all other files are JSON or Faiss's own format."""
+    """Arrays load without pickle, and all other files are text, JSON or Faiss's own format."""
     for path in generation(made).rglob("*"):
         if path.suffix == ".npy":
             np.load(path, allow_pickle=False)
         else:
-            assert path.is_dir() or path.suffix in (".json", ".jsonl", ".faiss")
+            assert path.is_dir() or path.suffix in (".json", ".jsonl", ".txt", ".faiss")
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "append", "remove"])
@@ -274,7 +280,7 @@ def test_signals_of_a_hit_are_cosines_of_the_stored_vectors(tiny_index):
     for hit in found.hits:
         own = [
             *range(*tiny_index.sentence_rows[hit.row : hit.row + 2]),
-            *tiny_index.questions_of_passage.get(hit.row, []),
+            *tiny_index.questions_of(hit.row),
         ]
         cosines = [float(tiny_index.vectors.reconstruct(int(row)) @ vector) for row in own]
         assert hit.signals.sentence == pytest.approx(max(cosines), abs=1e-5)

@@ -1,0 +1,445 @@
+"""Measure how build, memory, speed and quality change as an index grows.
+
+    python benchmarks/growth.py FOLDER… [--sizes 1000 10000 100000 1000000] [--out growth.json]
+
+Each FOLDER is a retrieval set in the BEIR layout. Its texts are embedded once and kept in --work. An index of a size is
+made of them and filled up with synthetic passages: three sentences of the sets each under a heading of invented words,
+with their real token states; a filler's vectors are mixtures of two real ones with noise, for to embed a million
+passages takes days. Filler takes nothing from the documents that the questions are about. All is drawn from a fixed
+seed.
+
+Times are those of the clock and, beside them, of the processor, which other programs on the machine change less.
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from qa.answer import answer
+from qa.beir import BeirQuery, read_beir
+from qa.documents import Document, parse_document
+from qa.encoders import WORKERS, encode_all, token_encoder
+from qa.index import (
+    Index,
+    Manifest,
+    Parts,
+    Pointer,
+    generation_folder,
+    open_index,
+    read_pointer,
+    write_generation,
+    write_pointer,
+)
+from qa.late import TokenStore
+from qa.metrics import ndcg
+from qa.nearest import cosines, is_exact, nearest
+from qa.passages import Passage
+from qa.rebuild import build
+from qa.search import CANDIDATES
+from qa.vectors import DEFAULT_MODEL, Embedder
+
+SEED = 1
+SENTENCES = 3  # of a filler passage
+QUESTIONS = 200
+RECALL_QUESTIONS = 50
+JUDGED_PASSAGES = 900  # the documents at the beginning, which the questions are about; in every index
+SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va wo xa yi zu".split()
+
+
+@dataclass(frozen=True)
+class Real:
+    """The passages of the sets, and the sentences that filler may take."""
+
+    manifest: Manifest  # of one of the sets
+    documents: list[Document]
+    passages: list[Passage]
+    passage_vectors: NDArray[np.float32]
+    sentence_vectors: NDArray[np.float32]
+    tokens: TokenStore
+    queries: list[BeirQuery]  # about documents that every index holds
+    pool: NDArray[np.int64]  # numbers of sentences that filler is made of
+    texts: list[str]  # of all sentences
+    token_ranges: NDArray[np.int64]  # (sentences, 2) rows in `tokens`
+
+
+def main() -> None:
+    """Measure every size in a process of its own, print a table and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument(
+        "--work", type=Path, default=Path("growth"), help="folder for indexes, some 25 GB for a million"
+    )
+    parser.add_argument("--out", type=Path, help="JSON file of the figures; sizes that it holds already are kept")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # a process for one size
+    parser.add_argument("--ask", type=Path, help=argparse.SUPPRESS)  # a process that asks
+    arguments = parser.parse_args()
+    if arguments.ask:
+        json.dump(ask(arguments.ask, arguments.work / "queries.json"), sys.stdout)
+    elif arguments.one:
+        json.dump(measure_size(read_real(arguments.folders, arguments.work), arguments.one, arguments.work), sys.stdout)
+    else:
+        rows = json.loads(arguments.out.read_text()) if arguments.out and arguments.out.exists() else []
+        for folder in arguments.folders:
+            _embedded(folder, arguments.work / folder.name)
+        for size in arguments.sizes:
+            print(f"{size:,} passages …", file=sys.stderr)
+            command = [sys.executable, __file__, *map(str, arguments.folders), "--work", str(arguments.work)]
+            done = subprocess.run([*command, "--one", str(size)], check=True, stdout=subprocess.PIPE)
+            rows = sorted(
+                [*(r for r in rows if r["passages"] != size), json.loads(done.stdout)], key=itemgetter("passages")
+            )
+            if arguments.out:
+                arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        print(to_table(rows))
+
+
+def to_table(rows: list[dict[str, Any]]) -> str:
+    """Return the figures as a table in Markdown, a column for each size."""
+    lines = {
+        "passages": lambda r: f"{r['passages']:,}",
+        "vectors": lambda r: f"{r['vectors']:,}",
+        "embedding, hours on two idle cores (extrapolated)": lambda r: f"{r['embed_hours']:.1f}",
+        "writing the index, s (processor s)": lambda r: (
+            f"{r['write_seconds']:.0f} ({r['write_processor_seconds']:.0f})"
+        ),
+        "memory of writing, peak MB": lambda r: f"{r['write_peak_mb']:,.0f}",
+        "index on disk, MB": lambda r: f"{r['disk_mb']:,.0f}",
+        "opening, s": lambda r: f"{r['open_seconds']:.1f}",
+        "own memory of the index, MB": lambda r: f"{r['memory_after_mb']['own'] - r['memory_before_mb']['own']:.0f}",
+        "mapped pages in memory, MB": lambda r: (
+            f"{r['memory_after_mb']['mapped'] - r['memory_before_mb']['mapped']:,.0f}"
+        ),
+        "question p50 / p95, ms": lambda r: f"{r['p50_ms']:.0f} / {r['p95_ms']:.0f}",
+        "the same, processor ms": lambda r: f"{r['processor_p50_ms']:.0f} / {r['processor_p95_ms']:.0f}",
+        "nearest vectors": lambda r: r["search"],
+        "recall@100": lambda r: f"{r['recall@100']:.3f}",
+        "candidates found": lambda r: f"{r['candidates_found']:.3f}",
+        "nearest, processor ms": lambda r: f"{r['nearest_processor_ms']:.1f}",
+        "flat, processor ms": lambda r: f"{r['flat_processor_ms']:.1f}" if "flat_processor_ms" in r else "–",
+        "flat, MB": lambda r: f"{r['flat_mb']:,.0f}",
+        "hit@1": lambda r: f"{r['hit@1']:.3f}",
+        "nDCG@10": lambda r: f"{r['ndcg@10']:.3f}",
+    }
+    table = [f"| {name} | " + " | ".join(show(row) for row in rows) + " |" for name, show in lines.items()]
+    return "\n".join([table[0], "|---|" + "--:|" * len(rows), *table[1:]])
+
+
+# ---------------------------------------------------------------------------------------------------- what is real
+
+
+def read_real(folders: list[Path], work: Path) -> Real:
+    """Return the sets, embedded; the documents that the questions are about come first."""
+    documents, passages, queries, groups = [], [], [], []
+    for folder in folders:
+        index = _embedded(folder, work / folder.name)
+        for query in read_beir(folder).queries:
+            relevant = {f"{folder.name} {name}": grade for name, grade in query.relevant.items()}
+            queries.append(replace(query, relevant=relevant))
+        for name, document in index.documents.items():
+            groups.append((index, index.passages_of(name)))
+            documents.append(replace(document, id=f"{folder.name} {name}"))  # the sets count from the same number
+    order = np.random.default_rng(SEED).permutation(len(documents))
+    parts: dict[str, list[Any]] = {"p": [], "s": [], "states": [], "sentence": [], "lengths": []}
+    for number in order:
+        index, rows = groups[number]
+        for row in rows:
+            passages.append(replace(index.passages[row], document_id=documents[number].id))
+            first, after = index.sentence_rows[row : row + 2]
+            parts["p"].append(index.vectors.reconstruct(row))
+            parts["s"].append(index.vectors.reconstruct_n(int(first), int(after - first)))
+            start, end = index.tokens.starts[row : row + 2]
+            parts["states"].append(index.tokens.states[start:end])
+            parts["sentence"].append(index.tokens.sentence[start:end])
+            parts["lengths"].append(end - start)
+    frequency = sum(index.tokens.frequency for index in {id(index): index for index, _ in groups}.values())
+    documents = [documents[number] for number in order]
+    tokens = TokenStore(
+        np.concatenate(parts["states"]), np.concatenate(parts["sentence"]), _starts(parts["lengths"]), frequency
+    )
+    judged = {passage.document_id for passage in passages[:JUDGED_PASSAGES]}
+    pool, texts, ranges = [], [], []
+    for row, passage in enumerate(passages):
+        numbers = tokens.sentence[tokens.starts[row] : tokens.starts[row + 1]]
+        for number, (start, end) in enumerate(passage.sentences):
+            own = tokens.starts[row] + np.flatnonzero(numbers == number)
+            if passage.document_id not in judged and len(own):
+                pool.append(len(texts))
+            texts.append(passage.text[start - passage.start : end - passage.start])
+            ranges.append((own[0], own[-1] + 1) if len(own) else (0, 0))
+    about = [query for query in queries if query.relevant.keys() <= judged]
+    chosen = np.random.default_rng(SEED).permutation(len(about))[:QUESTIONS]
+    return Real(
+        index.manifest,
+        documents,
+        passages,
+        np.array(parts["p"]),
+        np.concatenate(parts["s"]),
+        tokens,
+        [about[number] for number in chosen],
+        np.array(pool),
+        texts,
+        np.array(ranges),
+    )
+
+
+def _embedded(folder: Path, work: Path) -> Index:
+    """Return the index of a set, built on the first run."""
+    if read_pointer(work) is None:
+        index = build(read_beir(folder).documents, Embedder(DEFAULT_MODEL), work, lambda *_: None)
+        write_pointer(work, Pointer(index.manifest.id, index.built_at, None, None))
+    return open_index(work)
+
+
+def texts_a_second(real: Real) -> tuple[float, float]:
+    """Return how many sentences the embedding model takes a second, and how many passages the token encoder.
+
+    On so many idle cores as there are WORKERS: reckoned by processor times, which other programs change less.
+    """
+    embedder, sentences, passages = Embedder(DEFAULT_MODEL), real.texts[:100], real.passages[:30]
+    embedder.encode_all(sentences[:2], lambda _: None)
+    began = time.process_time()
+    embedder.encode_all(sentences, lambda _: None)
+    between = time.process_time()
+    list(encode_all(lambda passage: token_encoder().encode_passage(passage.text), passages))
+    return WORKERS * len(sentences) / (between - began), WORKERS * len(passages) / (time.process_time() - between)
+
+
+# ---------------------------------------------------------------------------------------------------- what is made up
+
+
+class Mixed:
+    """Rows of vectors that are made when they are asked for: mixtures of two real ones with noise, unit length."""
+
+    def __init__(self, head: NDArray[np.float32], base: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        """Set `head` in front of one mixed row for each row of `numbers`, (n, 2) rows of `base`."""
+        generator = np.random.default_rng(SEED)
+        self._head, self._base, self._numbers = head, base, numbers
+        self._noise = generator.standard_normal((4099, base.shape[1]), dtype=np.float32) / base.shape[1] ** 0.5
+
+    def __len__(self) -> int:
+        return len(self._head) + len(self._numbers)
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float32]:
+        places = np.arange(len(self))[rows]
+        made = places[places >= len(self._head)] - len(self._head)
+        one, other = self._numbers[made].T
+        mixed = self._base[one] + 0.4 * self._base[other] + 0.3 * self._noise[made % len(self._noise)]
+        mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+        return np.concatenate([self._head[places[places < len(self._head)]], mixed])
+
+
+def make_parts(real: Real, size: int, scratch: Path) -> Parts:
+    """Return an index of `size` passages; token states lie in a file in `scratch`."""
+    generator = np.random.default_rng(SEED)
+    kept = min(size, len(real.passages))
+    documents = {passage.document_id for passage in real.passages[:kept]}
+    passages = real.passages[:kept]
+    sentences = sum(len(passage.sentences) for passage in passages)
+    filler = size - kept
+    drawn = real.pool[generator.integers(0, len(real.pool), (filler, SENTENCES))]
+    # Half of the headings are new words, as in growing text, where each new document brings some.
+    names = generator.integers(0, max(filler, 1), filler)
+    made = [
+        _filler(number, int(name), [real.texts[s] for s in row])
+        for number, (name, row) in enumerate(zip(names, drawn, strict=True))
+    ]
+    other = real.pool[generator.integers(0, len(real.pool), (filler, SENTENCES))]
+    return Parts(
+        documents=[d for d in real.documents if d.id in documents] + [document for document, _ in made],
+        passages=passages + [passage for _, passage in made],
+        questions=[],
+        passage_vectors=Mixed(real.passage_vectors[:kept], real.sentence_vectors, drawn[:, :2]),
+        sentence_vectors=Mixed(
+            real.sentence_vectors[:sentences], real.sentence_vectors, np.stack([drawn, other], axis=2).reshape(-1, 2)
+        ),
+        question_vectors=np.zeros((0, real.passage_vectors.shape[1]), dtype=np.float32),
+        tokens=_tokens(real, kept, drawn, scratch),
+    )
+
+
+def _filler(number: int, name: int, sentences: list[str]) -> tuple[Document, Passage]:
+    title = _word(2 * name).title() + " " + _word(name // 100).title()
+    text = " ".join(sentences)
+    document = replace(parse_document(f"filler/{number}.txt", text)[0], title=title)
+    ends = np.cumsum([len(sentence) + 1 for sentence in sentences]).tolist()
+    spans = tuple((end - 1 - len(sentence), end - 1) for end, sentence in zip(ends, sentences, strict=True))
+    identity = hashlib.sha256(document.id.encode()).hexdigest()[:16]
+    return document, Passage(identity, document.id, (), 0, len(text), text, spans, f"{title}. ")
+
+
+def _word(number: int) -> str:
+    """Return an invented word, another one for each number."""
+    syllables = [SYLLABLES[number % 20]]
+    while number := number // 20:
+        syllables.append(SYLLABLES[number % 20])
+    return "".join([*syllables, "qu"])
+
+
+def _tokens(real: Real, kept: int, drawn: NDArray[np.int64], scratch: Path) -> TokenStore:
+    """Return the token store; a filler has the token states of its sentences."""
+    first = int(real.tokens.starts[kept])
+    lengths = np.diff(real.token_ranges, axis=1)[:, 0]
+    per_passage = np.concatenate([np.diff(real.tokens.starts[: kept + 1]), lengths[drawn].sum(axis=1)])
+    starts = _starts(per_passage)
+    states = open_memmap(scratch / "states.npy", "w+", np.int8, (int(starts[-1]), real.tokens.states.shape[1]))
+    sentence = np.empty(len(states), dtype=np.int16)
+    states[:first], sentence[:first] = real.tokens.states[:first], real.tokens.sentence[:first]
+    for block in range(0, len(drawn), 10_000):
+        numbers = drawn[block : block + 10_000].ravel()
+        rows = _ranges(real.token_ranges[numbers, 0], lengths[numbers])
+        states[first : first + len(rows)] = real.tokens.states[rows]
+        order = np.tile(np.arange(SENTENCES, dtype=np.int16), len(numbers) // SENTENCES)
+        sentence[first : first + len(rows)] = np.repeat(order, lengths[numbers])
+        first += len(rows)
+    share = len(per_passage) / len(real.passages)
+    return TokenStore(states, sentence, starts, np.ceil(real.tokens.frequency * share).astype(np.int32))
+
+
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of all ranges, one after the other."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def _starts(lengths: Any) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+# ---------------------------------------------------------------------------------------------------- measuring
+
+
+def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
+    """Build an index of `size` passages, measure it, remove it, and return the figures."""
+    folder = work / f"size-{size}"
+    shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(dir=work) as scratch:
+        parts = make_parts(real, size, Path(scratch))
+        manifest = replace(
+            real.manifest,
+            id=hashlib.sha256(f"growth {size}".encode()).hexdigest()[:16],
+            documents=len(parts.documents),
+            passages=size,
+            sentences=len(parts.sentence_vectors),
+            files={},
+        )
+        began, processor = time.perf_counter(), time.process_time()
+        write_generation(folder, manifest, parts)
+        figures = {
+            "passages": size,
+            "real_passages": min(size, len(real.passages)),
+            "vectors": len(parts.passage_vectors) + len(parts.sentence_vectors),
+            "tokens": len(parts.tokens.states),
+            "write_seconds": time.perf_counter() - began,
+            "write_processor_seconds": time.process_time() - processor,
+            "write_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    write_pointer(folder, Pointer(manifest.id, "2000-01-01T00:00:00+00:00", None, None))
+    root = generation_folder(folder, manifest.id)
+    sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()}
+    figures["disk_mb"] = sum(sizes.values()) / 1e6
+    figures["disk_mb_by_kind"] = {
+        kind: sum(size for name, size in sizes.items() if name.startswith(kind)) / 1e6
+        for kind in ("documents", "passages", "vectors", "tokens", "vocabulary", "bm25", "parents")
+    }
+    queries = work / "queries.json"
+    queries.write_text(json.dumps([[query.text, query.relevant] for query in real.queries]), encoding="utf-8")
+    child = [sys.executable, __file__, "-", "--work", str(work), "--ask", str(folder)]
+    asked = subprocess.run(child, check=True, stdout=subprocess.PIPE)
+    shutil.rmtree(folder)
+    vectors, passages = texts_a_second(real)
+    figures["embed_hours"] = (figures["vectors"] / vectors + size / passages) / 3600
+    return figures | json.loads(asked.stdout)
+
+
+def ask(folder: Path, queries: Path) -> dict[str, Any]:
+    """Open an index, ask all questions in this process, which does nothing else, and return the figures."""
+    asked = json.loads(queries.read_text(encoding="utf-8"))
+    embedder = Embedder(DEFAULT_MODEL)
+    embedder.encode("warm")
+    token_encoder().encode_query("warm")
+    before = _memory_mb()
+    began = time.perf_counter()
+    index = open_index(folder)
+    opened = time.perf_counter() - began
+    clock, processor, stages, hits, gains = [], [], [], [], []
+    for text, relevant in [*asked[:5], *asked]:
+        began, worked = time.perf_counter(), time.process_time()
+        reply = answer(index, embedder, text, min_confidence=0.5)
+        clock.append(1000 * (time.perf_counter() - began))
+        processor.append(1000 * (time.process_time() - worked))
+        stages.append(reply.stages)
+        ranking = list(dict.fromkeys(hit.passage.document_id for hit in reply.candidates))
+        hits.append(bool(ranking) and ranking[0] in relevant)
+        gains.append(ndcg(ranking, relevant, 10))
+    after = _memory_mb()
+    vectors = np.array([embedder.encode(text) for text, _ in asked[:RECALL_QUESTIONS]])
+    return {
+        "open_seconds": opened,
+        "memory_before_mb": before,
+        "memory_after_mb": after,
+        "p50_ms": float(np.percentile(clock[5:], 50)),
+        "p95_ms": float(np.percentile(clock[5:], 95)),
+        "processor_p50_ms": float(np.percentile(processor[5:], 50)),
+        "processor_p95_ms": float(np.percentile(processor[5:], 95)),
+        "stages_p50_ms": {name: float(np.median([s.get(name, 0.0) for s in stages[5:]])) for name in stages[-1]},
+        "hit@1": float(np.mean(hits[5:])),
+        "ndcg@10": float(np.mean(gains[5:])),
+        "questions": len(asked),
+    } | _against_exact(index, vectors)
+
+
+def _against_exact(index: Index, vectors: NDArray[np.float32]) -> dict[str, Any]:
+    """Return how much of what exact search finds this index finds, and what exact search takes."""
+    everything = cosines(index.vectors, np.ascontiguousarray(vectors.T))
+    best = [np.argsort(-column, kind="stable")[:300] for column in everything.T]
+    del everything
+    shares, passages, times = [], [], []
+    for vector, rows in zip(vectors, best, strict=True):
+        began = time.process_time()
+        found = nearest(index.vectors, vector, 300, None)
+        times.append(1000 * (time.process_time() - began))
+        shares.append(len(set(found[:100].tolist()) & set(rows[:100].tolist())) / 100)
+        exact, ours = (list(dict.fromkeys(index.parents[r].tolist()))[:CANDIDATES] for r in (rows, found))
+        passages.append(len(set(exact) & set(ours)) / len(exact))
+    figures = {
+        "search": "exact" if is_exact(index.vectors) else "approximate",
+        "recall@100": float(np.mean(shares)),
+        "candidates_found": float(np.mean(passages)),
+        "nearest_processor_ms": float(np.median(times)),
+        "flat_mb": index.vectors.ntotal * vectors.shape[1] * 4 / 1e6,
+    }
+    if index.vectors.ntotal <= 1_000_000:
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        for row in range(0, index.vectors.ntotal, 65_536):
+            flat.add(index.vectors.reconstruct_n(row, min(65_536, index.vectors.ntotal - row)))
+        began = time.process_time()
+        for vector in vectors:
+            flat.search(vector[np.newaxis], 300)
+        figures["flat_processor_ms"] = 1000 * (time.process_time() - began) / len(vectors)
+    return figures
+
+
+def _memory_mb() -> dict[str, float]:
+    """Return the memory of this process: its own, and pages of mapped files, which the system may take back."""
+    status = dict(line.split(":") for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
+    return {"own": int(status["RssAnon"].split()[0]) / 1024, "mapped": int(status["RssFile"].split()[0]) / 1024}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Records and words on disk, read when they are asked for, so that memory does not grow with the corpus.
+
+A file of lines stands beside an array that says where each line begins; both are memory-mapped. What was read last is
+kept, as far as the caller allows.
+"""
+
+import json
+import mmap
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Record = TypeVar("Record")
+_KEPT_WORDS = 4096  # a question looks up each of its words several times
+
+
+class Lines(Sequence[Record]):
+    """The lines of a file, each read and parsed when it is asked for."""
+
+    def __init__(self, path: Path, parse: Callable[[bytes], Record], kept: int = 0) -> None:
+        """Map the file, and the array beside it.
+
+        Args:
+            path: as `write_lines` wrote it.
+            parse: makes a record of a line, which comes without its end.
+            kept: how many of the records that were asked for last stay in memory.
+        """
+        starts, data = mapped_array(_beside(path, "starts")), _mapped(path)
+
+        # Not a method, which would hold what holds it: the files of a replaced generation would stay open.
+        def read(row: int) -> Record:
+            start, end = starts[row : row + 2]
+            return parse(data[start : end - 1])
+
+        self._starts, self._data = starts, data
+        self._kept = lru_cache(kept)(read)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | list[Record]:
+        rows = range(len(self))[place]
+        return [self._kept(row) for row in rows] if isinstance(rows, range) else self._kept(rows)
+
+    def joined(self, first: int, after: int) -> bytes:
+        """Return some lines as they stand in the file, each with its end."""
+        return self._data[self._starts[first] : self._starts[after]]
+
+
+class WordTable(Mapping[str, int]):
+    """A number for each of many words: a dictionary that stays on disk, in the order of the alphabet."""
+
+    def __init__(self, path: Path) -> None:
+        """Map a table that `write_table` wrote."""
+        words, numbers = Lines(path, bytes.decode), mapped_array(_beside(path, "numbers"))
+
+        def find(word: str) -> int | None:  # no method, as in Lines
+            place = bisect_left(words, word)
+            return int(numbers[place]) if place < len(words) and words[place] == word else None
+
+        self._words = words
+        self._found = lru_cache(_KEPT_WORDS)(find)
+
+    def __getitem__(self, word: str) -> int:
+        number = self._found(word)
+        if number is None:
+            raise KeyError(word)
+        return number
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
+    def beginning_with(self, letter: str) -> list[str]:
+        """Return the words that begin with a letter, in order."""
+        first, after = (bisect_left(self._words, begin) for begin in (letter, chr(ord(letter) + 1)))
+        return self._words.joined(first, after).decode().split("\n")[:-1]
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines, which hold no line end themselves, and beside them the array of where each begins."""
+    starts = [0]
+    with path.open("wb") as file:
+        for line in lines:
+            starts.append(starts[-1] + file.write(line + b"\n"))
+    np.save(_beside(path, "starts"), np.array(starts, dtype=np.int64))
+
+
+def write_table(path: Path, numbers: Mapping[str, int]) -> None:
+    """Write a number for each word, so that WordTable can find it."""
+    words = sorted(numbers)
+    write_lines(path, (word.encode() for word in words))
+    np.save(_beside(path, "numbers"), np.array([numbers[word] for word in words], dtype=np.int32))
+
+
+def mapped_array(path: Path) -> NDArray[Any]:
+    """Map the array in a .npy file."""
+    return np.asarray(np.load(path, mmap_mode="r"))  # numpy's own class for it makes each look at it slower
+
+
+def to_json(record: Any) -> bytes:
+    """Return a record, a dataclass or what JSON knows, as one line of JSON, always the same for the same record."""
+    # Not by `asdict`, which copies the whole record first and takes most of the time.
+    return json.dumps(record, default=fields_of, ensure_ascii=False, sort_keys=True).encode()
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as they are."""
+    return {spec.name: getattr(record, spec.name) for spec in fields(record)}
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_suffix(f".{what}.npy")
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    if not path.stat().st_size:
+        return b""  # which cannot be mapped
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

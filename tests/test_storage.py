@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.storage import Lines, WordTable, write_lines, write_table
+
+WORDS = st.dictionaries(st.text(min_size=1).filter(str.isalnum), st.integers(0, 2**31 - 1))
+
+
+def test_lines_come_back_one_by_one(tmp_path):
+    """Every line, an empty one too, is read at its place; a slice gives a list, and what lies beyond is an error."""
+    texts = ["first", "", "zweite äöü", "1\r2\u2028"]
+    write_lines(tmp_path / "some.txt", (text.encode() for text in texts))
+
+    lines = Lines(tmp_path / "some.txt", bytes.decode)
+
+    assert len(lines) == 4
+    assert [lines[row] for row in range(4)] == list(lines) == texts
+    assert (lines[-1], lines[1:3]) == (texts[-1], texts[1:3])
+    with pytest.raises(IndexError):
+        lines[4]
+
+
+def test_no_lines(tmp_path):
+    """A file without a line is empty and can be opened."""
+    write_lines(tmp_path / "none.txt", [])
+
+    assert list(Lines(tmp_path / "none.txt", bytes.decode)) == []
+
+
+def test_what_was_read_last_is_kept(tmp_path):
+    """A record that was read is not parsed again while it is among the last ones."""
+    write_lines(tmp_path / "some.txt", [b"a", b"b", b"c"])
+    parsed = []
+    lines = Lines(tmp_path / "some.txt", parsed.append, kept=2)
+
+    for row in (0, 0, 1, 0, 2, 1):
+        lines[row]
+
+    assert parsed == [b"a", b"b", b"c", b"b"]
+
+
+@given(numbers=WORDS, other=st.text(max_size=3))
+def test_a_table_on_disk_is_the_dictionary_that_it_was_made_of(tmp_path_factory, numbers, other):
+    """Every word has its number, no other word has one, and the words of a letter are found by it."""
+    path = tmp_path_factory.mktemp("table") / "words.txt"
+    write_table(path, numbers)
+
+    table = WordTable(path)
+
+    assert dict(table) == numbers
+    assert list(table) == sorted(numbers)
+    assert (other in table) == (other in numbers)
+    for letter in {word[0] for word in numbers}:
+        assert table.beginning_with(letter) == sorted(word for word in numbers if word[0] == letter)
