@@ -17,7 +17,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from qa.documents import Document, read_corpus
+from qa.corpus import read_corpus
+from qa.documents import Document
 from qa.passages import passages_of
 from qa.quotes import State, find, from_parameters, quote, to_parameters
 from qa.sections import sections_of
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--edits", type=int, default=1000, help="how many edited documents")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    documents = read_corpus(arguments.corpus, 10 * 2**20).documents
+    documents = read_corpus(arguments.corpus, 10 * 2**20, 20).documents
     counts = measure(documents, arguments.edits, arguments.seed)
     there = counts["found"] + counts["missed"]
     share = counts["found"] / max(1, there)

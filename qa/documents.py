@@ -1,15 +1,15 @@
-"""Read a folder of files into documents: the first stage."""
+"""Read one file into a document."""
 
 import codecs
 import hashlib
 import os
 import re
+import stat
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from qa.errors import CorpusError
 from qa.formats import Block, Parsed, html, markdown, plaintext
 
 PARSERS: dict[str, Callable[[str], Parsed]] = {
@@ -19,7 +19,6 @@ PARSERS: dict[str, Callable[[str], Parsed]] = {
     ".html": html.parse,
     ".htm": html.parse,
 }
-QUESTION_SET = "questions.jsonl"  # the evaluation set that may lie at the top of a corpus: not a document
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.I)
 # Only what pages are written in: Python's other codecs are no character sets, slow or able to make half characters.
@@ -54,56 +53,20 @@ class Document:
     questions: tuple[tuple[int, str], ...]  # (offset, question that the section there answers)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something about one file that the person who rebuilds should know."""
-
-    path: str
-    reason: str
-    skipped: bool  # False: the file is indexed all the same
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """The documents of a folder, by path, and what was remarkable on the way."""
-
-    documents: tuple[Document, ...]
-    notices: tuple[Notice, ...]
-
-
-def read_corpus(folder: Path, max_document_bytes: int) -> Corpus:
-    """Read every readable document below `folder`.
+def read_document(path: Path, root: Path, max_bytes: int) -> tuple[Document, tuple[str, ...]]:
+    """Return the document in a file, and notices about it.
 
     Args:
-        folder: the corpus; hidden files and folders (a leading dot) are passed over.
-        max_document_bytes: larger files are skipped with a notice.
+        path: below `root`, which is resolved.
+        max_bytes: of the file.
     Raises:
-        CorpusError: `folder` is no folder, or nothing in it could be read.
+        OSError: the file cannot be read.
+        ValueError: it is not to be read, or holds no text; the message says why.
     """
-    if not folder.is_dir():
-        raise CorpusError(f"{folder} is not a folder; name the folder of documents with --corpus")
-    documents: list[Document] = []
-    notices: list[Notice] = []
-    root = folder.resolve()
-    unreadable: list[OSError] = []
-    for path in _walk(root, unreadable.append):
-        name = path.relative_to(root).as_posix()
-        try:
-            source, notice = _read_source(path, root, max_document_bytes)
-            document, more = parse_document(name, source)
-        except (OSError, ValueError) as error:
-            notices.append(Notice(_printable(name), _reason(error), skipped=True))
-            continue
-        documents.append(document)
-        notices += [Notice(name, reason, skipped=False) for reason in (*notice, *more)]
-    for failure in unreadable:
-        name = Path(str(failure.filename)).relative_to(root).as_posix()
-        notices.append(Notice(_printable(name), f"folder cannot be read: {_reason(failure)}", skipped=True))
-    if not documents:
-        listed = "".join(f"\n  {n.path}: {n.reason}" for n in notices[:20])
-        known = ", ".join(PARSERS)
-        raise CorpusError(f"no readable document in {folder} (read are {known}){listed}")
-    return Corpus(tuple(documents), tuple(notices))
+    data = _bytes_of(path, root, max_bytes)
+    source, guessed = _decode(data, is_html=path.suffix.lower() in (".html", ".htm"))
+    document, notices = parse_document(path.relative_to(root).as_posix(), source)
+    return document, (*guessed, *notices)
 
 
 def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
@@ -144,53 +107,38 @@ def document_id(path: str) -> str:
     return f"{slug}-{digest}" if slug else digest
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-
-
-def _printable(name: str) -> str:
-    """Return a file name on one line, with what is no character written as a code."""
-    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in name)
-
-
 def _first_heading(parsed: Parsed) -> str:
     headings = (b for b in parsed.blocks if b.kind == "heading")
     first = next((b for b in headings if b.level == 1), None)
     return " ".join(parsed.text[first.start : first.end].split()) if first else ""
 
 
-def _walk(root: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
-    """Yield every file below `root` in a fixed order; linked folders are not entered."""
-    for folder, subfolders, files in os.walk(root, onerror=unreadable):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        linked = [name for name in subfolders if Path(folder, name).is_symlink()]
-        for name in sorted([*files, *linked]):
-            path = Path(folder, name)
-            if not name.startswith(".") and path != root / QUESTION_SET:
-                yield path
-
-
-def _read_source(path: Path, root: Path, max_bytes: int) -> tuple[str, tuple[str, ...]]:
-    """Return the decoded file and notices; raise ValueError or OSError with the reason if it is to be skipped."""
+def _bytes_of(path: Path, root: Path, max_bytes: int) -> bytes:
+    """Return what is in the file; raise ValueError or OSError with the reason if it is to be skipped."""
     if any(unicodedata.category(ch) in ("Cc", "Cs") for ch in str(path.relative_to(root))):
         raise ValueError("has a name that cannot be cited: it holds control characters or is not UTF-8")
-    if path.is_symlink():
-        target = _target(path)
-        if not target.is_relative_to(root):
-            raise ValueError("is a link that leads out of the corpus")
-        if target.is_dir():
-            raise ValueError("is a link to a folder; linked folders are not entered")
+    target = _target(path)
+    if not target.is_relative_to(root):
+        raise ValueError("is a link that leads out of the corpus")
+    if path.is_symlink() and target.is_dir():
+        raise ValueError("is a link to a folder; linked folders are not entered")
     if path.suffix.lower() not in PARSERS:
         raise ValueError(f"unknown kind of file (read are {', '.join(PARSERS)})")
-    if not path.is_file():
+    if not target.is_file():  # asked before opening: to open a device may set something going
         raise ValueError("is not a regular file")
-    size = path.stat().st_size
+    # Whatever takes the file's place in between, it is no link that is followed and no pipe that is waited for.
+    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("is not a regular file")
+        data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+    size = max(status.st_size, len(data))  # it may have grown
     if size > max_bytes:
         raise ValueError(f"has {size:,} bytes, more than the limit of {max_bytes:,} (QA_MAX_DOCUMENT_BYTES)")
-    data = path.read_bytes()
     if not data.strip():
         raise ValueError("is empty")
-    return _decode(data, is_html=path.suffix.lower() in (".html", ".htm"))
+    return data
 
 
 def _target(link: Path) -> Path:

@@ -41,12 +41,28 @@ class IndexUnusable(QAError):
     """There is an index, but it is damaged or was made for other settings."""
 
 
+class NotReady(QAError):
+    """The index is open, but a question to it fails."""
+
+
 class IndexBusy(QAError):
     """Another rebuild of the same index is running."""
 
 
-class TooMany(QAError):
-    """More comes at once than is accepted."""
+class TryLater(QAError):
+    """The same may work after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooMany(TryLater):
+    """One comes more often than is accepted."""
+
+
+class Busy(TryLater):
+    """More is asked than can be answered in time."""
 
 
 class FeedbackRefused(QAError):

@@ -13,7 +13,7 @@ from qa.rebuild import rebuild
 from qa.service import Service
 from qa.settings import Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
-from tests.pretend import PretendEmbedder, PretendTokenEncoder, write_files
+from tests.pretend import PretendConfined, PretendEmbedder, PretendTokenEncoder, write_files
 from web.app import create_app
 
 # The same examples on every run; `HYPOTHESIS_PROFILE=explore` looks for new ones, and for longer.
@@ -97,7 +97,8 @@ def embedder() -> Embedder:
 
 @pytest.fixture
 def pretend_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let rebuilds use models without weights."""
+    """Let rebuilds use models without weights, and read the documents in this process."""
+    monkeypatch.setattr("qa.corpus.Confined", PretendConfined)
     monkeypatch.setattr("qa.rebuild.Embedder", PretendEmbedder)
     monkeypatch.setattr("qa.rebuild.token_encoder", PretendTokenEncoder)
 

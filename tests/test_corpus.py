@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qa.documents import QUESTION_SET, read_corpus
+from qa.corpus import QUESTION_SET, read_corpus
 from qa.sections import sections_of
 from qa.sentences import sentence_spans
 from qa.settings import Settings
@@ -21,7 +21,7 @@ FEW_SHARED_WORDS = 2  # that carry meaning; hardly more than the names of those 
 
 @pytest.fixture(scope="module")
 def documents():
-    found = read_corpus(CORPUS, Settings().max_document_bytes)
+    found = read_corpus(CORPUS, Settings().max_document_bytes, Settings().max_document_seconds)
     assert found.notices == ()
     return {document.path: document for document in found.documents}
 

@@ -1,15 +1,16 @@
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa.documents import PARSERS, document_id, parse_document, read_corpus
+from qa.corpus import read_corpus
+from qa.documents import PARSERS, document_id, parse_document
 from qa.errors import CorpusError
 from tests.strategies import check, check_nothing_lost, html_sources, markdown_sources, plain_sources, tangles
 
 LIMIT = 10 * 2**20
+SECONDS = 20
 
 
 def reasons(corpus):
@@ -55,13 +56,13 @@ def test_any_tangle_of_markup_keeps_every_citation(ending, source):
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(PARSERS)), st.binary(max_size=300)), min_size=1, max_size=5))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_read_or_skipped_with_a_reason(tmp_path, write, files):
+def test_any_bytes_are_read_or_skipped_with_a_reason(tmp_path, write, pretend_models, files):
     """Any bytes under any accepted ending are read or skipped with a reason; the sound file beside them is read."""
     named = {f"{number}{ending}": data for number, (ending, data) in enumerate(files)}
     for old in tmp_path.iterdir():
         old.unlink()
 
-    corpus = read_corpus(write(tmp_path, {**named, "sound.txt": "A sound sentence."}), LIMIT)
+    corpus = read_corpus(write(tmp_path, {**named, "sound.txt": "A sound sentence."}), LIMIT, SECONDS)
 
     skipped = {notice.path for notice in corpus.notices if notice.skipped}
     assert {document.path for document in corpus.documents} | skipped == {*named, "sound.txt"}
@@ -72,7 +73,7 @@ def test_any_bytes_are_read_or_skipped_with_a_reason(tmp_path, write, files):
 
 def test_documents_come_in_a_fixed_order_with_paths_and_ids(tmp_path, write):
     """Documents are ordered by path, carry it with forward slashes, and have an id that depends on it alone."""
-    corpus = read_corpus(write(tmp_path, {"b.txt": "B.", "a.md": "A.", "c/d/e.html": "<p>E."}), LIMIT)
+    corpus = read_corpus(write(tmp_path, {"b.txt": "B.", "a.md": "A.", "c/d/e.html": "<p>E."}), LIMIT, SECONDS)
 
     assert [document.path for document in corpus.documents] == ["a.md", "b.txt", "c/d/e.html"]
     assert [document.id for document in corpus.documents] == [document_id(p) for p in ("a.md", "b.txt", "c/d/e.html")]
@@ -98,7 +99,7 @@ def test_line_ends_and_byte_order_marks_make_no_difference(tmp_path, write):
         "f.txt": b"\xfe\xff" + text.encode("utf-16-be"),
     }
 
-    corpus = read_corpus(write(tmp_path, variants), LIMIT)
+    corpus = read_corpus(write(tmp_path, variants), LIMIT, SECONDS)
 
     assert {document.text for document in corpus.documents} == {text}
     assert corpus.notices == ()
@@ -106,7 +107,7 @@ def test_line_ends_and_byte_order_marks_make_no_difference(tmp_path, write):
 
 def test_latin_1_is_read_with_a_notice(tmp_path, write):
     """A file that is not UTF-8 is read as Windows-1252, and a notice says so."""
-    corpus = read_corpus(write(tmp_path, {"a.txt": "Crème brûlée – “gut”.".encode("cp1252")}), LIMIT)
+    corpus = read_corpus(write(tmp_path, {"a.txt": "Crème brûlée – “gut”.".encode("cp1252")}), LIMIT, SECONDS)
 
     assert corpus.documents[0].text == "Crème brûlée – “gut”."
     assert reasons(corpus) == {"a.txt": "is not UTF-8; read as Windows-1252"}
@@ -127,7 +128,7 @@ def test_a_page_is_read_in_the_charset_that_it_declares(tmp_path, write, charset
     """A page that declares a charset of the web is read in it, without a notice."""
     page = f'<meta charset="{charset}"><p>{text}</p>'.encode(encoding)
 
-    corpus = read_corpus(write(tmp_path, {"a.html": page}), LIMIT)
+    corpus = read_corpus(write(tmp_path, {"a.html": page}), LIMIT, SECONDS)
 
     assert corpus.documents[0].text == text
     assert corpus.notices == ()
@@ -140,7 +141,7 @@ def test_a_charset_that_is_none_of_the_web_is_ignored(tmp_path, write, charset):
     """A declared charset that is no charset of web pages does not decide how a page is read."""
     page = f"<meta charset={charset}><p>+2AA- \xe9t\xe9 \\ud800</p>".encode("latin-1")
 
-    corpus = read_corpus(write(tmp_path, {"a.html": page}), LIMIT)
+    corpus = read_corpus(write(tmp_path, {"a.html": page}), LIMIT, SECONDS)
 
     assert corpus.documents[0].text == "+2AA- été \\ud800"
 
@@ -178,7 +179,7 @@ def test_odd_files_are_skipped_with_the_reason_and_the_rest_is_read(tmp_path, wr
     os.mkfifo(corpus_folder / "pipe.txt")
     (corpus_folder / os.fsdecode(b"caf\xe9.txt")).write_text("Name.", encoding="utf-8")
 
-    corpus = read_corpus(corpus_folder, 1000)
+    corpus = read_corpus(corpus_folder, 1000, SECONDS)
 
     assert [document.path for document in corpus.documents] == ["alias.md", "good.md", "folder.md/inner.txt"]
     found = reasons(corpus)
@@ -212,49 +213,23 @@ def test_a_file_of_twenty_megabytes_is_not_even_opened(tmp_path, write):
     with (folder / "huge.txt").open("wb") as file:
         file.truncate(20 * 2**20)
 
-    corpus = read_corpus(folder, LIMIT)
+    corpus = read_corpus(folder, LIMIT, SECONDS)
 
     assert reasons(corpus) == {
         "huge.txt": "has 20,971,520 bytes, more than the limit of 10,485,760 (QA_MAX_DOCUMENT_BYTES)"
     }
 
 
-def test_what_the_system_refuses_is_named(tmp_path, write, monkeypatch):
-    """A file or folder that may not be read (simulated: root may read all) is skipped with the system's reason."""
-    folder = write(tmp_path, {"good.txt": "Good.", "shut.txt": "Shut.", "closed/x.txt": "X."})
-    scandir, read_bytes = os.scandir, Path.read_bytes
-
-    def closed(path):
-        if Path(path).name == "closed":
-            raise PermissionError(13, "Permission denied", os.fspath(path))
-        return scandir(path)
-
-    def shut(path):
-        if path.name == "shut.txt":
-            raise PermissionError(13, "Permission denied", os.fspath(path))
-        return read_bytes(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    monkeypatch.setattr(Path, "read_bytes", shut)
-    corpus = read_corpus(folder, LIMIT)
-
-    assert [document.path for document in corpus.documents] == ["good.txt"]
-    assert reasons(corpus) == {
-        "shut.txt": "Permission denied",
-        "closed": "folder cannot be read: Permission denied",
-    }
-
-
 def test_no_folder_is_an_error(tmp_path):
     """A corpus that is no folder is refused with its name and the option that names another."""
     with pytest.raises(CorpusError, match=r"gone is not a folder; name the folder of documents with --corpus"):
-        read_corpus(tmp_path / "gone", LIMIT)
+        read_corpus(tmp_path / "gone", LIMIT, SECONDS)
 
 
 def test_nothing_readable_is_an_error_that_lists_why(tmp_path, write):
     """A corpus without a readable document is refused, with the reason for each file."""
     with pytest.raises(CorpusError, match=r"(?s)no readable document .*\.md.*\n  a\.txt: is empty\n  b\.png: unknown"):
-        read_corpus(write(tmp_path, {"a.txt": "", "b.png": "x"}), LIMIT)
+        read_corpus(write(tmp_path, {"a.txt": "", "b.png": "x"}), LIMIT, SECONDS)
 
 
 @pytest.mark.parametrize(

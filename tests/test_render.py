@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from qa.documents import Document, parse_document, read_corpus
+from qa.corpus import read_corpus
+from qa.documents import Document, parse_document
 from qa.passages import passages_of
 from qa.sections import sections_of
 from web.render import PART_CHARS, Marks, contents_of, headings_of, part_at, parts_of, render_document, render_passage
@@ -36,7 +37,7 @@ def markdown(source: str) -> Document:
 
 
 def shipped() -> list[Document]:
-    return list(read_corpus(CORPUS, 10 * 2**20).documents)
+    return list(read_corpus(CORPUS, 10 * 2**20, 20).documents)
 
 
 def as_plain_text() -> list[Document]:

@@ -16,6 +16,8 @@ def test_without_variables_the_defaults_hold():
 def test_each_setting_has_a_variable():
     """Every setting can be set by `QA_` and its name in capitals, and says what it means."""
     values = {"QA_PORT": "80", "QA_THREADS": "2", "QA_MIN_CONFIDENCE": "0.25", "QA_MAX_DOCUMENT_BYTES": "7"}
+    values |= {"QA_LOG_QUESTIONS": "true", "QA_MAX_DOCUMENT_SECONDS": "9", "QA_CACHE": "9"}
+    values |= {"QA_TRUSTED_PROXIES": "1", "QA_QUEUE": "3", "QA_QUEUE_SECONDS": "1.5", "QA_QUESTION_SECONDS": "2.5"}
 
     for spec in fields(Settings):
         raw = values.get(variable(spec.name), "elsewhere")
@@ -32,10 +34,24 @@ def test_values_get_their_type():
 
 
 @pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        *((raw, True) for raw in ("true", "True", "1", "yes", " YES ")),
+        *((raw, False) for raw in ("false", "False", "0", "no")),
+    ],
+)
+def test_yes_and_no_can_be_said_in_several_ways(raw, value):
+    """A setting that is on or off is read for what it says: "false" is not on."""
+    assert from_environment({"QA_LOG_QUESTIONS": raw}).log_questions is value
+
+
+@pytest.mark.parametrize(
     ("name", "raw", "message"),
     [
         ("QA_PORT", "http", "QA_PORT is 'http'; it must be a whole number"),
         ("QA_PORT", "1.5", "QA_PORT is '1.5'; it must be a whole number"),
+        ("QA_LOG_QUESTIONS", "maybe", "QA_LOG_QUESTIONS is 'maybe'; it must be true or false"),
+        ("QA_LOG_QUESTIONS", "2", "QA_LOG_QUESTIONS is '2'; it must be true or false"),
         ("QA_MIN_CONFIDENCE", "half", "QA_MIN_CONFIDENCE is 'half'; it must be a number"),
         ("QA_PORT", "65536", "QA_PORT is 65536; it must be from 0 to 65,535 (port to listen on; 0 takes a free one)"),
         ("QA_PORT", "-1", "QA_PORT is -1; it must be from 0 to 65,535 (port to listen on; 0 takes a free one)"),

@@ -21,7 +21,8 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.S 
 _FRONT_MATTER_CHARS = 64 * 1024  # YAML is read at some 100,000 characters a second
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.I)
 _BULLET = re.compile(r"^\s*[-*]\s+(.*\S)\s*$")
-_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table")
+_MAX_NESTING = 100  # of blocks within blocks; for each of them the parser calls itself
+_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
 
 
 def parse(source: str) -> Parsed:
@@ -33,7 +34,10 @@ def parse(source: str) -> Parsed:
     marker = ""  # waits for the first block of a list item
     heading = 0  # level of the open heading
     row: list[str] | None = None  # cells of the open table row
-    for token in _MARKDOWN.parse(body):
+    tokens = _MARKDOWN.parse(body)
+    if any(token.level >= _MAX_NESTING - 1 and token.type in ("blockquote_open", "list_item_open") for token in tokens):
+        notices += (f"some text is missing: it is nested more than {_MAX_NESTING} deep, or stands after such a list",)
+    for token in tokens:
         match token.type:
             case "bullet_list_open":
                 lists.append(None)
