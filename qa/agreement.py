@@ -48,7 +48,7 @@ class Statement:
     span: Span  # in code points of the document's text
     text: str
     fit: float  # how well it fits the question
-    likeness: float  # cosine with the answer's sentence
+    values: tuple[Value, ...]  # of the kind that the question asks for, without those that it holds itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,68 +61,84 @@ class Difference:
     second_value: str
 
 
-def supporters(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[int, ...]:
-    """Return the places, from 0, of the other hits that say the same as one sentence of `hits[hit]`."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the other hits of a question say beside one sentence of it."""
+
+    supporters: tuple[int, ...]  # places, from 0, of the hits that say the same
+    differences: tuple[Difference, ...]  # where another document gives another value, one for each at most
+
+
+def compare(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence: int) -> Comparison:
+    """Compare one sentence of `hits[hit]` with what the other hits say.
+
+    Documents differ only when the question asks for a date, a number or a person; a document that gives the same value
+    anywhere among the hits does not differ.
+    """
     kind = kind_asked_for(question)
-    answer, others = _statements(index, hits, hit, sentence)
-    own = _new_values(answer.text, question, kind)
+    answer, others = _statements(index, question, kind, hits, hit, sentence)
+    return Comparison(
+        supporters=_supporters(hits, question, kind, answer, others),
+        differences=_differences(hits, question, kind, answer, others),
+    )
+
+
+def _supporters(
+    hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
+) -> tuple[int, ...]:
     found = set()
     for other in others:
-        values = _new_values(other.text, question, kind)
-        if own:
-            same = any(agree(a, b, kind) for a in own for b in values)
+        if answer.values:
+            same = any(agree(a, b, kind) for a in answer.values for b in other.values)
         else:
-            same = not values and _same_news(answer.text, other.text, question)
+            same = not other.values and _same_news(answer.text, other.text, question)
         if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
             found.add(other.hit)
     return tuple(sorted(found))
 
 
-def differences(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[Difference, ...]:
-    """Return where other documents give another value than one sentence of `hits[hit]`, one for each document at most.
-
-    The question must ask for a date, a number or a person; a document that gives the same value anywhere among the
-    hits does not differ.
-    """
-    kind = kind_asked_for(question)
-    answer, others = _statements(index, hits, hit, sentence)
-    own = _new_values(answer.text, question, kind)
-    settled = {hits[hit].passage.document_id}
+def _differences(
+    hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
+) -> tuple[Difference, ...]:
+    settled = {hits[answer.hit].passage.document_id}
     for other in others:
-        if any(agree(a, b, kind) for a in own for b in _new_values(other.text, question, kind)):
+        if any(agree(a, b, kind) for a in answer.values for b in other.values):
             settled.add(hits[other.hit].passage.document_id)
     found = []
     for other in others:
         document = hits[other.hit].passage.document_id
-        theirs = _new_values(other.text, question, kind)
-        pair = next(((a, b) for a in own for b in theirs if comparable(a, b, kind)), None)
+        pair = next(((a, b) for a in answer.values for b in other.values if comparable(a, b, kind)), None)
         if pair and document not in settled and _same_matter(answer.text, other.text, question, kind):
             settled.add(document)
             found.append(Difference(answer, pair[0].text, other, pair[1].text))
     return tuple(found)
 
 
-def _statements(index: Index, hits: Sequence[Hit], hit: int, sentence: int) -> tuple[Statement, list[Statement]]:
+def _statements(
+    index: Index, question: str, kind: Kind | None, hits: Sequence[Hit], hit: int, sentence: int
+) -> tuple[Statement, list[Statement]]:
     """Return the answer's statement and those of the other hits that fit the question and it, best first."""
-    meaning = index.vectors.reconstruct(int(index.sentence_rows[hits[hit].row] + sentence))
 
     def statement(place: int, number: int) -> Statement:
         passage = hits[place].passage
         start, end = passage.sentences[number]
-        vector = index.vectors.reconstruct(int(index.sentence_rows[hits[place].row] + number))
         text = passage.text[start - passage.start : end - passage.start]
-        return Statement(place, (start, end), text, hits[place].sentence_scores[number], float(np.dot(meaning, vector)))
+        fit = hits[place].sentence_scores[number]
+        return Statement(place, (start, end), text, fit, _new_values(text, question, kind))
 
-    answer = statement(hit, sentence)
-    others = [
-        statement(place, number)
+    least = hits[hit].sentence_scores[sentence] - FIT_MARGIN
+    fitting = [
+        (place, number)
         for place, other in enumerate(hits)
         if place != hit
         for number, fit in enumerate(other.sentence_scores)
-        if fit >= answer.fit - FIT_MARGIN
+        if fit >= least
     ]
-    near = [other for other in others if other.likeness >= LIKENESS]
-    return answer, sorted(near, key=lambda one: (-one.fit, one.hit, one.span))
+    rows = [int(index.sentence_rows[hits[place].row]) + number for place, number in [(hit, sentence), *fitting]]
+    meanings = index.vectors.reconstruct_batch(np.array(rows))
+    likenesses = meanings[1:] @ meanings[0]
+    near = [statement(*where) for where, likeness in zip(fitting, likenesses, strict=True) if likeness >= LIKENESS]
+    return statement(hit, sentence), sorted(near, key=lambda one: (-one.fit, one.hit, one.span))
 
 
 def _same_matter(first: str, second: str, question: str, kind: Kind | None) -> bool:

@@ -1,13 +1,15 @@
 """Choose the sentence that answers, or say that the documents do not answer."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qa.agreement import Statement, differences, supporters
+from qa.agreement import Comparison, Statement, compare
 from qa.confidence import confidence_of
 from qa.documents import Document
 from qa.errors import BadQuestion
 from qa.index import Index
+from qa.quotes import lasting_link
 from qa.search import MAX_K, Hit, Query, best_sentence, search
 from qa.sentences import Span
 from qa.timing import Stopwatch
@@ -36,6 +38,7 @@ class CitedPassage:
     hit: Hit
     document: Document
     highlights: tuple[Span, ...]  # words of the question, in code points of the passage's text
+    permalink: str  # address of the passage that survives edits of the document, without the host
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ def answer(
     k: int = DEFAULT_K,
     documents: list[str] | None = None,
     exact: bool = False,
+    seconds: float = math.inf,
 ) -> Reply:
     """Answer one question.
 
@@ -105,30 +109,28 @@ def answer(
         k: how many passages at most, 1..MAX_K.
         documents: ids of the documents to search; None for all.
         exact: take the question as it is spelt.
+        seconds: after which the search is given up.
     Raises:
         BadQuestion: the question or `k` cannot be used.
         NoSuchDocument: an id of `documents` is not in the index.
+        Busy: the search took too long.
     """
     if not 1 <= k <= MAX_K:
         raise BadQuestion(f"k is {k}; it must be a whole number from 1 to {MAX_K}")
-    found = search(index, embedder, question, documents=documents, exact=exact)
+    found = search(index, embedder, question, documents=documents, exact=exact, seconds=seconds)
     watch = Stopwatch()
     hits = found.hits[:k]
-    passages = tuple(
-        CitedPassage(rank, hit, index.documents[hit.passage.document_id], _highlights(hit, found.query))
-        for rank, hit in enumerate(hits, 1)
-    )
+    passages = tuple(_cited(rank, hit, index, found.query) for rank, hit in enumerate(hits, 1))
     confidence = confidence_of(found)
     chosen = _choose(passages) if confidence >= min_confidence else None
-    cited = _answer(index, found.query.searched, passages, *chosen) if chosen else None
-    differing = _disagreements(index, found.query.searched, passages, *chosen) if chosen else ()
+    compared = compare(index, found.query.searched, hits, *chosen) if chosen else None
     watch.lap("choose")
     return Reply(
         query=found.query,
         status=Status.ANSWERED if chosen else Status.NOT_IN_DOCUMENTS,
-        answer=cited,
+        answer=_answer(passages, *chosen, compared) if chosen and compared else None,
         confidence=confidence,
-        disagreements=differing,
+        disagreements=_disagreements(passages, compared) if compared else (),
         passages=passages,
         candidates=found.hits,
         index=index,
@@ -149,7 +151,7 @@ def _choose(passages: tuple[CitedPassage, ...]) -> tuple[int, int] | None:
     return place, best_sentence(passages[place].hit)
 
 
-def _answer(index: Index, question: str, passages: tuple[CitedPassage, ...], place: int, sentence: int) -> Answer:
+def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compared: Comparison) -> Answer:
     """Return the answer that a sentence is, with the better of its neighbours when it is short."""
     cited = passages[place]
     sentences, scores = cited.hit.passage.sentences, cited.hit.sentence_scores
@@ -160,26 +162,27 @@ def _answer(index: Index, question: str, passages: tuple[CitedPassage, ...], pla
         wider = min(start, sentences[neighbour][0]), max(end, sentences[neighbour][1])
         if wider[1] - wider[0] <= MAX_ANSWER_CHARS:
             start, end = wider
-    others = supporters(index, question, [one.hit for one in passages], place, sentence)
     return Answer(
         text=cited.document.text[start:end],
         passage=cited.rank,
         start=start,
         end=end,
-        supported_by=tuple(passages[other].rank for other in others),
+        supported_by=tuple(passages[other].rank for other in compared.supporters),
     )
 
 
-def _disagreements(
-    index: Index, question: str, passages: tuple[CitedPassage, ...], place: int, sentence: int
-) -> tuple[Disagreement, ...]:
+def _disagreements(passages: tuple[CitedPassage, ...], compared: Comparison) -> tuple[Disagreement, ...]:
     def claim(statement: Statement, value: str) -> Claim:
         return Claim(statement.text, value, passages[statement.hit].rank, *statement.span)
 
-    found = differences(index, question, [one.hit for one in passages], place, sentence)
-    return tuple(Disagreement(claim(one.first, one.first_value), claim(one.second, one.second_value)) for one in found)
+    return tuple(
+        Disagreement(claim(one.first, one.first_value), claim(one.second, one.second_value))
+        for one in compared.differences
+    )
 
 
-def _highlights(hit: Hit, query: Query) -> tuple[Span, ...]:
+def _cited(rank: int, hit: Hit, index: Index, query: Query) -> CitedPassage:
+    passage, document = hit.passage, index.documents[hit.passage.document_id]
     wanted = set(query.stems)
-    return tuple((word.start, word.end) for word in words_of(hit.passage.text) if word.stem in wanted)
+    highlights = tuple((word.start, word.end) for word in words_of(passage.text) if word.stem in wanted)
+    return CitedPassage(rank, hit, document, highlights, lasting_link(document, passage.start, passage.end))

@@ -1,12 +1,13 @@
 """Run the shipped models on onnxruntime: text in, vectors out.
 
 One text a call: dynamic int8 takes its ranges from all texts of a batch, so that in a batch a text's vector would
-depend on its neighbours, and on two cores single texts are faster. Sessions use one thread each; `encode_all` runs two
-side by side, which measured faster than one session with two threads.
+depend on its neighbours, and on two cores single texts are faster. Sessions use one thread each, and so does every
+matrix product; two texts, or one text in two encoders, side by side measured faster than one after the other with two
+threads (docs/performance.md).
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 
 from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, verified
@@ -27,18 +29,31 @@ WORKERS = 2  # the cores of the machine this is made for
 _QUERY_MARKER, _PASSAGE_MARKER = 1, 2  # [unused0] and [unused1], as the model was trained
 
 _Result = TypeVar("_Result")
+_First = TypeVar("_First")
+_Second = TypeVar("_Second")
 
 
-def encode_all(encode: Callable[[str], _Result], texts: Sequence[str]) -> list[_Result]:
-    """Return `encode(text)` for each text, in order, on all workers."""
+_helpers = ThreadPoolExecutor(WORKERS, "encoder")
+
+
+def encode_all(encode: Callable[[str], _Result], texts: Sequence[str]) -> Iterator[_Result]:
+    """Yield `encode(text)` for each text, in order, while all workers go on with the next ones."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(encode, texts))
+        yield from pool.map(encode, texts)
+
+
+def side_by_side(first: Callable[[], _First], second: Callable[[], _Second]) -> tuple[_First, _Second]:
+    """Return what both return; the first runs in a thread of its own meanwhile."""
+    pending = _helpers.submit(first)
+    made = second()
+    return pending.result(), made
 
 
 class _Onnx:
     """A tokenizer and an ONNX session that gives one state for each token."""
 
     def __init__(self, weights: Weights, max_tokens: int) -> None:
+        threadpool_limits(1, user_api="blas")  # of the whole process: its products are too small to be shared out
         folder = verified(weights)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from sentence_transformers.base.modules import InputModule
 
@@ -20,8 +21,8 @@ class OnnxModule(InputModule):
 
     def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return unit embeddings, shape (n, 384), float32."""
-        vectors = encode_all(dense_encoder().encode, features["texts"])
-        features["sentence_embedding"] = torch.stack([torch.from_numpy(vector) for vector in vectors])
+        vectors = list(encode_all(dense_encoder().encode, features["texts"]))
+        features["sentence_embedding"] = torch.from_numpy(np.stack(vectors))
         return features
 
     def get_embedding_dimension(self) -> int:

@@ -27,6 +27,7 @@ _DISTINCT_CHARS = 40  # shorter words may turn up anywhere, so they need some of
 _TELLING_CHARS = 6  # this much of it, on one side
 _HASH_DIGITS = 16
 _WHITE_SPACE = re.compile(r"\s+")
+_WHITE_SPACE_RUN = re.compile(r"\s{2,}")
 
 
 class State(StrEnum):
@@ -179,9 +180,10 @@ def to_annotation_target(document: Document, start: int, end: int) -> dict[str, 
 
 def _occurrences(wanted: Quote, text: str) -> Iterator[Span]:
     """Yield every place where the whole quotation stands, not as a part of longer words."""
-    pattern = r"\s+".join(map(re.escape, wanted.words.split()))
-    opening = r"(?<!\w)" if wanted.words[0].isalnum() and not wanted.prefix[-1:].isalnum() else ""
-    for match in re.finditer(opening + pattern, text):
+    first, *rest = map(re.escape, wanted.words.split())
+    # Looked back for behind the first word, so that the search can skip to it.
+    opening = rf"(?<!\w{first})" if wanted.words[0].isalnum() and not wanted.prefix[-1:].isalnum() else ""
+    for match in re.finditer(r"\s+".join([first + opening, *rest]), text):
         end = match.end() if wanted.length == len(wanted.words) else _end_after(text, match.start(), wanted.length)
         whole = _collapsed(text[match.start() : end]).strip()
         cuts_word = text[end - 1 : end].isalnum() and text[end : end + 1].isalnum() and not wanted.suffix[:1].isalnum()
@@ -191,12 +193,12 @@ def _occurrences(wanted: Quote, text: str) -> Iterator[Span]:
 
 def _end_after(text: str, start: int, length: int) -> int:
     """Return where a text that begins at `start` has `length` characters with white space collapsed."""
-    end = start
-    while length > 0 and end < len(text):
-        end += 1
-        inside_white_space = text[end - 1].isspace() and text[end : end + 1].isspace()
-        length -= not inside_white_space
-    return end
+    end = start + length
+    for run in _WHITE_SPACE_RUN.finditer(text, start):
+        if run.start() >= end:
+            break
+        end += len(run.group()) - 1
+    return min(end, len(text))
 
 
 def _the_best(wanted: Quote, spans: Sequence[Span], kept: Sequence[tuple[int, int]]) -> int | None:

@@ -7,7 +7,6 @@ from qa.answer import CitedPassage, Reply
 from qa.documents import Document
 from qa.explain import WhyNot, explain
 from qa.index import Index
-from qa.quotes import lasting_link
 
 
 def index_to_json(index: Index) -> dict[str, str]:
@@ -110,6 +109,6 @@ def _passage_to_json(reply: Reply, cited: CitedPassage, explained: bool) -> dict
             "sha256": document.sha256,
         },
         "link": passage_link(document.id, passage.start, passage.end),
-        "permalink": lasting_link(document, passage.start, passage.end),
+        "permalink": cited.permalink,
         **explanation,
     }

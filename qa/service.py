@@ -6,16 +6,22 @@ logged once and the old generation goes on serving.
 
 import logging
 import threading
+import time
+from dataclasses import replace
 
 from qa.answer import DEFAULT_K, Reply, answer
+from qa.cache import Cache
 from qa.errors import IndexMissing, QAError
 from qa.explain import WhyNot, why_not
 from qa.index import Index, Pointer, check_model, open_generation, read_pointer
-from qa.search import search
+from qa.search import check_question, search
 from qa.settings import Settings
+from qa.timing import Stopwatch
 from qa.vectors import Embedder
 
 POLL_SECONDS = 0.5  # how soon a rebuild is noticed
+RETRY_SECONDS = 10.0  # how soon a generation that could not be opened is tried again: checking it takes a while
+_TRIAL = "What is this about?"  # any question goes through every stage
 _log = logging.getLogger(__name__)
 
 
@@ -26,9 +32,15 @@ class Service:
         """Open nothing yet: `open` does, so that a server can say on a page what is wrong."""
         self.settings = settings
         self._embedder = Embedder(settings.model)
-        self._index: Index | None = None
-        self._seen: Pointer | None = None
+        self._opened: tuple[Index, Cache[Reply]] | None = None  # together, so that no reply outlives its generation
+        self._serving: Pointer | None = None
+        self._failed: Pointer | None = None  # what it leads to could not be opened
+        self._try_again = 0.0  # when to try that once more: it may have been a matter of rights, or of memory
         self._problem: QAError | None = None
+        self.failed_takeovers = 0  # each counted, as it is logged, once
+        self.cache_hits = 0  # questions whose reply was there, or being made for somebody else
+        self.cache_misses = 0
+        self._counting = threading.Lock()
         self._stopping = threading.Event()
 
     def open(self) -> None:
@@ -44,18 +56,20 @@ class Service:
             pointer = read_pointer(folder)
             if pointer is None:
                 raise IndexMissing(f"there is no index in {folder}; run: qa rebuild --index {folder}")
-            if pointer == self._seen:
-                if self._problem:  # nothing has changed since it failed
-                    raise self._problem
+            if pointer == self._serving:
+                self._problem = None  # whatever was wrong with the pointer in between
                 return
-            self._seen = pointer
+            if pointer == self._failed and time.monotonic() < self._try_again:
+                raise self._problem_of_before()
+            self._failed, self._try_again = pointer, time.monotonic() + RETRY_SECONDS
             index = open_generation(folder, pointer.current, pointer.built_at)
             check_model(index, self._embedder.info)
-            search(index, self._embedder, "What is this about?")
+            search(index, self._embedder, _TRIAL)
         except QAError as error:
             self._problem = error
             raise
-        self._index, self._problem = index, None
+        self._opened, self._problem = (index, Cache(self.settings.cache)), None
+        self._serving, self._failed = pointer, None
 
     def watch(self) -> None:
         """Take over new generations from now on, in a thread that ends with the process."""
@@ -72,29 +86,57 @@ class Service:
         Raises:
             QAError: why there is none.
         """
-        if self._index is None:
-            raise self._problem or IndexMissing("the index is not open yet; try again in a moment")
-        return self._index
+        return self._open_index_and_cache()[0]
+
+    def try_out(self) -> None:
+        """Answer a question from the open generation; whatever is raised, people's questions would meet too."""
+        answer(self.index, self._embedder, _TRIAL, min_confidence=0)
 
     def ask(
         self, question: str, *, k: int = DEFAULT_K, documents: list[str] | None = None, exact: bool = False
     ) -> Reply:
-        """Answer one question from one generation; as `qa.answer.answer`."""
-        return answer(
-            self.index,
-            self._embedder,
-            question,
-            min_confidence=self.settings.min_confidence,
-            k=k,
-            documents=documents,
-            exact=exact,
+        """Answer one question from one generation; as `qa.answer.answer`, or with the reply that was given before.
+
+        Such a reply has the one stage `cache`: what it took this time.
+        """
+        watch = Stopwatch()
+        index, cache = self._open_index_and_cache()
+        question = check_question(question)
+        reply, known = cache.get(
+            (question, k, None if documents is None else frozenset(documents), exact),
+            lambda: answer(
+                index,
+                self._embedder,
+                question,
+                min_confidence=self.settings.min_confidence,
+                k=k,
+                documents=documents,
+                exact=exact,
+                seconds=self.settings.question_seconds,
+            ),
         )
+        with self._counting:
+            self.cache_hits += known
+            self.cache_misses += not known
+        watch.lap("cache")
+        return replace(reply, stages=watch.stages) if known else reply
 
     def why_not(
         self, question: str, document_id: str, start: int, end: int, *, k: int = DEFAULT_K, exact: bool = False
     ) -> WhyNot:
         """Say at which stage a stretch of a document was left out; as `qa.explain.why_not`."""
-        return why_not(self.index, self._embedder, question, document_id, start, end, k=k, exact=exact)
+        seconds = self.settings.question_seconds
+        return why_not(self.index, self._embedder, question, document_id, start, end, k=k, exact=exact, seconds=seconds)
+
+    def _open_index_and_cache(self) -> tuple[Index, Cache[Reply]]:
+        if self._opened is None:
+            raise self._problem_of_before()
+        return self._opened
+
+    def _problem_of_before(self) -> QAError:
+        """Return why there is no index, without the frames of those who were told before, which would pile up."""
+        problem = self._problem or IndexMissing("the index is not open yet; try again in a moment")
+        return problem.with_traceback(None)
 
     def _watch(self) -> None:
         reported = ""
@@ -104,7 +146,9 @@ class Service:
                 reported = ""
             except QAError as error:
                 if str(error) != reported:
+                    self.failed_takeovers += 1
                     _log.error("the index in %s was not taken over: %s", self.settings.index, error)
                 reported = str(error)
             except Exception:  # noqa: BLE001 - whatever a broken index brings up, the old one goes on serving
+                self.failed_takeovers += 1
                 _log.exception("the index in %s was not taken over", self.settings.index)

@@ -70,6 +70,14 @@ class Embedder:
         vector: NDArray[np.float32] = self._encode_batch([text])[0]
         return vector
 
+    def load(self) -> None:
+        """Load what `encode_all` needs, so that it can be done while something else is worked on.
+
+        Raises:
+            ModelError: as `info`.
+        """
+        self._transformer()
+
     def encode_all(self, texts: Sequence[str], progress: Callable[[int], object]) -> NDArray[np.float32]:
         """Return the embeddings of `texts`, shape (n, d); `progress` is told how many more are done."""
         parts = [np.zeros((0, self.info.dimension), dtype=np.float32)]

@@ -1,6 +1,6 @@
 import pytest
 
-from qa.agreement import supporters
+from qa.agreement import compare
 from qa.answer import Disagreement, Reply, answer
 from qa.index import Index, open_index
 from qa.rebuild import rebuild
@@ -128,7 +128,7 @@ def test_a_document_does_not_support_itself_by_an_overlap(tmp_path, write, embed
     assert shared
     for span in shared:
         number = hits[0].passage.sentences.index(span)
-        assert supporters(index, question, hits, 0, number) == ()
+        assert compare(index, question, hits, 0, number).supporters == ()
 
 
 def test_a_refused_question_shows_no_disagreement(island: Index, embedder: Embedder):

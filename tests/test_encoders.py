@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qa.encoders import MAX_TOKENS, TOKEN_DIMENSION, dense_encoder, encode_all, token_encoder
+from qa.encoders import MAX_TOKENS, TOKEN_DIMENSION, dense_encoder, encode_all, side_by_side, token_encoder
 
 pytestmark = pytest.mark.model
 
@@ -23,6 +23,19 @@ def test_a_vector_does_not_depend_on_its_neighbours():
     together = encode_all(dense_encoder().encode, texts)
 
     assert all((dense_encoder().encode(text) == row).all() for text, row in zip(texts, together, strict=True))
+
+
+def test_two_encoders_side_by_side_give_what_they_give_alone():
+    """Together, both encoders return the same bytes as one after the other; an error of either is raised."""
+    text = "Who keeps the light?"
+
+    vector, tokens = side_by_side(lambda: dense_encoder().encode(text), lambda: token_encoder().encode_query(text))
+
+    assert (vector == dense_encoder().encode(text)).all()
+    assert (tokens.states == token_encoder().encode_query(text).states).all()
+    for pair in ((lambda: 1 / 0, lambda: 1), (lambda: 1, lambda: 1 / 0)):
+        with pytest.raises(ZeroDivisionError):
+            side_by_side(*pair)
 
 
 def test_near_meanings_are_near():

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.lasting_links import measure
-from qa.documents import Document, parse_document, read_corpus
+from qa.corpus import read_corpus
+from qa.documents import Document, parse_document
 from qa.errors import BadQuote
 from qa.quotes import (
     Place,
@@ -144,7 +145,7 @@ def test_a_place_is_a_document_and_a_range():
 
 def test_links_survive_random_edits_of_the_shipped_corpus():
     """At least 99 % of what is still there is found, nothing else is marked (the benchmark does 1,000 of these)."""
-    documents = read_corpus(Path(__file__).parents[1] / "corpus", 10 * 2**20).documents
+    documents = read_corpus(Path(__file__).parents[1] / "corpus", 10 * 2**20, 20).documents
 
     counts = measure(documents, trials=150, seed=7)
 

@@ -1,8 +1,11 @@
+import gc
 import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,69 @@ def test_options_reach_the_search(settings):
         service.ask(QUESTION, documents=["nowhere"])
     with pytest.raises(BadQuestion):
         service.ask(QUESTION, k=0)
+
+
+def test_a_repeated_question_is_answered_from_the_cache(settings):
+    """The second reply is the first one but for its time, which is that of looking it up."""
+    service = Service(settings)
+    service.open()
+
+    first, second = service.ask(QUESTION), service.ask(f" {QUESTION}\n")
+
+    assert replace(first, stages={}) == replace(second, stages={})
+    assert list(second.stages) == ["cache"]
+    assert second.took_ms < first.took_ms
+    assert (service.cache_hits, service.cache_misses) == (1, 1)
+
+
+def test_another_question_is_not_answered_from_the_cache(settings):
+    """What can change an answer is told apart: case, k, the documents asked, `exact`; errors are no replies."""
+    service = Service(settings)
+    service.open()
+    documents = list(service.index.documents)
+
+    service.ask(QUESTION)
+    for question, options in (
+        (QUESTION.lower(), {}),
+        (QUESTION, {"k": 1}),
+        (QUESTION, {"documents": documents}),
+        (QUESTION, {"exact": True}),
+    ):
+        assert service.ask(question, **options).query.text == question
+    with pytest.raises(NoSuchDocument):
+        service.ask(QUESTION, documents=["nowhere"])
+
+    assert (service.cache_hits, service.cache_misses) == (0, 5)
+
+
+def test_a_cache_can_be_turned_off(settings):
+    """With no room for replies, each question is answered anew."""
+    service = Service(replace(settings, cache=0))
+    service.open()
+
+    service.ask(QUESTION)
+
+    assert "encode" in service.ask(QUESTION).stages
+    assert (service.cache_hits, service.cache_misses) == (0, 2)
+
+
+def test_the_cache_goes_with_its_generation(settings, write):
+    """After a swap the same question gets the new answer, and nothing of the old generation stays in memory."""
+    service = Service(settings)
+    service.open()
+    service.ask(QUESTION)
+    old = weakref.ref(service.index)
+    write(settings.corpus, SECOND)
+    run_rebuild(settings)
+
+    service.open()
+    gc.collect()
+
+    assert old() is None
+    reply = service.ask(QUESTION)
+    assert reply.answer
+    assert "Peter Frost" in reply.answer.text
+    assert service.cache_hits == 0
 
 
 def test_nothing_is_open_before_open(settings):
@@ -231,6 +297,69 @@ def test_a_pointer_to_nowhere_leaves_the_old_one_serving(settings):
     with pytest.raises(IndexMissing):
         service.open()
     assert service.ask(QUESTION).index.manifest.id == pointer["current"]["id"]
+
+
+def test_a_generation_that_was_replaced_is_let_go(watched, settings, write):
+    """As soon as the next generation serves, no file of the one before is open or mapped any more."""
+    old = str(generation_folder(settings.index, watched.index.manifest.id))
+    watched.ask(QUESTION)
+    gc.disable()  # it would free sooner or later what holds itself
+    try:
+        write(settings.corpus, SECOND)
+        new = run_rebuild(settings)
+        wait_for(lambda: watched.index.manifest.id == new)
+        wait_for(lambda: old not in Path("/proc/self/maps").read_text(encoding="utf-8"))
+    finally:
+        gc.enable()
+
+
+def test_a_pointer_that_comes_back_is_no_trouble(settings):
+    """When the pointer was nonsense for a while and is what it was again, opening is content."""
+    service = Service(settings)
+    service.open()
+    pointer = (settings.index / "CURRENT").read_bytes()
+
+    (settings.index / "CURRENT").write_text("nonsense", encoding="utf-8")
+    with pytest.raises(IndexUnusable):
+        service.open()
+    (settings.index / "CURRENT").write_bytes(pointer)
+
+    service.open()
+
+
+def test_what_could_not_be_opened_is_tried_again(settings, monkeypatch):
+    """A generation that was damaged and is whole again is opened although the pointer never changed."""
+    monkeypatch.setattr("qa.service.RETRY_SECONDS", 0.5)
+    path = damage(settings)
+    service = Service(settings)
+    with pytest.raises(IndexUnusable):
+        service.open()
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(IndexUnusable):  # not at once: to check a large one takes a while
+        service.open()
+    time.sleep(0.6)
+    service.open()
+
+    assert service.ask(QUESTION).status is Status.ANSWERED
+
+
+def test_telling_what_is_wrong_keeps_nothing_in_memory(settings):
+    """However often people are told why nothing is open, nothing of their requests is kept."""
+    damage(settings)
+    service = Service(settings)
+    with pytest.raises(IndexUnusable):
+        service.open()
+
+    depths = set()
+    for _ in range(5):
+        with pytest.raises(IndexUnusable) as caught:
+            service.ask(QUESTION)
+        depths.add(len(caught.traceback))
+
+    assert len(depths) == 1
 
 
 def test_why_not_is_asked_of_the_open_generation(settings):
