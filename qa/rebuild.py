@@ -12,8 +12,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from qa.documents import Document, Notice, read_corpus
-from qa.encoders import encode_all, token_encoder, token_encoder_id
+from qa.corpus import Notice, read_corpus
+from qa.documents import Document
+from qa.encoders import encode_all, side_by_side, token_encoder, token_encoder_id
 from qa.errors import CorpusError, IndexBusy, IndexUnusable
 from qa.index import (
     FORMAT,
@@ -30,6 +31,7 @@ from qa.index import (
     write_pointer,
 )
 from qa.late import TokenStore, build_store, quantize, sentence_of_tokens
+from qa.nearest import is_exact, is_exact_for
 from qa.passages import MAX_CHARS, OVERLAP_CHARS, TARGET_CHARS, Passage, passages_of
 from qa.sections import sections_of
 from qa.settings import Settings
@@ -84,7 +86,7 @@ def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
 
 
 def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) -> Summary:
-    corpus = read_corpus(settings.corpus, settings.max_document_bytes)
+    corpus = read_corpus(settings.corpus, settings.max_document_bytes, settings.max_document_seconds)
     embedder = Embedder(settings.model)
     passages, attached = cut(corpus.documents)
     if not passages:
@@ -94,14 +96,23 @@ def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) 
     current = None if force or pointer is None else _open_if_sound(settings.index, pointer.current, pointer.built_at)
     embedded = 0
     changed = current is None or current.manifest.id != manifest.id
+    # After a rollback, what is to be built is what was left.
+    left = not force and pointer is not None and pointer.previous == manifest.id
+    there = left and _open_if_sound(settings.index, manifest.id, "") is not None
+    _tidy(settings.index, pointer)  # what a killed rebuild left takes room that this one may need
     if changed:
-        parts, embedded = _embed(corpus.documents, passages, attached, embedder, _known(current, manifest), progress)
-        write_generation(settings.index, manifest, parts)
-        built_at = datetime.now(UTC).isoformat(timespec="seconds")
-        pointer = _moved(pointer, manifest.id, built_at)
-        write_pointer(settings.index, pointer)
-    assert pointer is not None
-    remove_generations_except(settings.index, [pointer.current, pointer.previous or ""])
+        try:
+            if not there:
+                known = _known(current, manifest)
+                parts, embedded = _embed(corpus.documents, passages, attached, embedder, known, progress)
+                write_generation(settings.index, manifest, parts)
+            built_at = datetime.now(UTC).isoformat(timespec="seconds")
+            moved = _moved(pointer, manifest.id, built_at)
+            write_pointer(settings.index, moved)
+        except OSError:
+            _tidy(settings.index, pointer)  # a full disk is not left full
+            raise
+        _tidy(settings.index, moved)
     return Summary(
         generation=manifest.id,
         changed=changed,
@@ -169,6 +180,12 @@ def _moved(pointer: Pointer | None, generation: str, built_at: str) -> Pointer:
     return Pointer(generation, built_at, pointer.current, pointer.built_at)
 
 
+def _tidy(folder: Path, pointer: Pointer | None) -> None:
+    """Remove everything but the generations that the pointer names; without one, nothing is known to be useless."""
+    if pointer:
+        remove_generations_except(folder, [pointer.current, pointer.previous or ""])
+
+
 def _usable_pointer(folder: Path) -> Pointer | None:
     """Return the pointer; a damaged one counts as none, since a rebuild is what mends it."""
     try:
@@ -190,7 +207,9 @@ def _known(index: Index | None, manifest: Manifest) -> _Known:
     if index is None:
         return known
     texts = _passage_texts(index.passages)
-    if index.manifest.model == manifest.model:
+    # The approximate index holds rounded vectors, which are good for another such index only.
+    count = manifest.passages + manifest.sentences + manifest.questions
+    if index.manifest.model == manifest.model and (is_exact(index.vectors) or not is_exact_for(count)):
         rows = index.vectors.reconstruct_n(0, index.vectors.ntotal)
         all_texts = [*texts, *_sentence_texts(index.passages), *(question.text for question in index.questions)]
         known.vectors.update(zip(all_texts, rows, strict=True))
@@ -212,8 +231,15 @@ def _embed(
     texts = _passage_texts(passages)
     sentences = _sentence_texts(passages)
     questions = [question for question, _ in attached]
-    vectors, embedded = _vectors([*texts, *sentences, *questions], embedder, known.vectors, progress)
-    tokens, encoded = _tokens(passages, texts, known.states, progress)
+    to_embed = [*texts, *sentences, *questions]
+
+    def load() -> None:
+        if not known.vectors.keys() >= set(to_embed):
+            embedder.load()
+
+    # To import sentence-transformers takes seconds of one core; the token states do without it.
+    _, (tokens, encoded) = side_by_side(load, lambda: _tokens(passages, texts, known.states, progress))
+    vectors, embedded = _vectors(to_embed, embedder, known.vectors, progress)
     passage_vectors, sentence_vectors, question_vectors = np.split(vectors, [len(texts), len(texts) + len(sentences)])
     owner = np.repeat(np.arange(len(passages)), [len(passage.sentences) for passage in passages])
     placed = []

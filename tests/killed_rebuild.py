@@ -11,18 +11,23 @@ import signal
 import sys
 from pathlib import Path
 
+import qa.corpus
 import qa.rebuild
 from qa.index import open_index, read_pointer
 from qa.settings import Settings
-from tests.pretend import PretendEmbedder, PretendTokenEncoder, write_files
+from tests.pretend import PretendConfined, PretendEmbedder, PretendTokenEncoder, write_files
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.truncate")
 OLD = {"a.txt": "The first text.", "b.txt": "The second text."}
 NEW = {"a.txt": "The first text is longer now.", "c.txt": "A third text."}
 
 
-def run(settings: Settings, *, force: bool = False) -> None:
-    qa.rebuild.rebuild(settings, force=force, progress=lambda *_: None)
+NEVER = 0
+
+
+def run(settings: Settings) -> None:
+    """Rebuild to the end, in a fork too: this process must not have threads, which a fork would lack."""
+    run_and_kill(settings, NEVER, force=False)
 
 
 def run_and_kill(settings: Settings, kill_before: int, *, force: bool) -> bool:
@@ -39,7 +44,7 @@ def run_and_kill(settings: Settings, kill_before: int, *, force: bool) -> bool:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(step)
-        run(settings, force=force)
+        qa.rebuild.rebuild(settings, force=force, progress=lambda *_: None)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or not os.WEXITSTATUS(status), "the rebuild failed"
@@ -49,6 +54,7 @@ def run_and_kill(settings: Settings, kill_before: int, *, force: bool) -> bool:
 def main() -> None:
     os.fsync = lambda _: None  # it guards against a power cut, not against a kill, and takes most of the time
     root, force = Path(sys.argv[1]), sys.argv[2] == "force"
+    qa.corpus.Confined = PretendConfined
     qa.rebuild.Embedder = PretendEmbedder
     qa.rebuild.token_encoder = PretendTokenEncoder
     base = Settings(corpus=root / "corpus", index=root / "base")

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from qa.documents import parse_document
 from qa.errors import CorpusError, IndexBusy, IndexUnusable
-from qa.index import check_model, generation_folder, open_index, read_pointer
+from qa.index import check_model, generation_folder, open_index, read_pointer, write_generation
+from qa.nearest import is_exact
 from qa.rebuild import build, rebuild
 from qa.settings import Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
@@ -129,6 +130,24 @@ def test_only_what_is_new_is_embedded(settings, write, pretend_models):
     assert run(settings).embedded == 0
 
 
+def test_an_index_that_outgrows_exact_search_is_rebuilt_into_the_same_bytes(
+    tmp_path, settings, write, pretend_models, monkeypatch
+):
+    """Growing beyond exact search, on from there, and shrinking back: each step equals a build from nothing."""
+    monkeypatch.setattr("qa.nearest.EXACT_ROWS", 20)
+    texts = {f"{n}.txt": f"Text {n} is about {'a' * n}. It has {n} parts. The end." for n in range(12)}
+
+    for step, (names, exact) in enumerate([(3, True), (8, False), (12, False), (3, True)]):
+        shutil.rmtree(settings.corpus)
+        write(settings.corpus, dict(list(texts.items())[:names]))
+        ours = run(settings).generation
+        fresh = replace(settings, index=tmp_path / f"fresh {step}")
+
+        assert run(fresh).generation == ours
+        assert tree(generation_folder(settings.index, ours)) == tree(generation_folder(fresh.index, ours))
+        assert is_exact(open_index(fresh.index).vectors) == exact
+
+
 def test_a_damaged_index_is_mended(settings, pretend_models):
     """A rebuild over a damaged generation, or a broken pointer, ends in a sound index with the bytes of a fresh one."""
     run(settings)
@@ -200,8 +219,26 @@ def test_a_full_disk_leaves_the_old_index(settings, write, pretend_models, monke
             run(settings)
 
     assert open_index(settings.index).manifest.id == old
+    assert generations(settings) == {old}
     new = run(settings).generation
     assert generations(settings) == {old, new}
+
+
+def test_what_a_killed_rebuild_left_takes_no_room_from_the_next_one(settings, write, pretend_models, monkeypatch):
+    """Half-written generations of other documents are removed before anything is written."""
+    old = run(settings).generation
+    (settings.index / "generations" / ".building-0123456789abcdef").mkdir()
+    write(settings.corpus, {"a.md": "Changed."})
+    found = []
+
+    def look(folder, manifest, parts):
+        found.extend(generations(settings))
+        return write_generation(folder, manifest, parts)
+
+    monkeypatch.setattr("qa.rebuild.write_generation", look)
+    run(settings)
+
+    assert found == [old]
 
 
 @pytest.mark.parametrize("mode", ["changed", "force"])
@@ -277,6 +314,8 @@ TEXTS = [
     "The garden opens at nine. Dogs stay out.",
     "# Soup\n\nIt is eaten cold.\n\n<!-- questions:\n- Is it hot?\n-->",
     "# Soup\n\nIt is eaten cold.\n\n## Bread\n\n- rye\n- wheat",
+    "---\ntitle: Soups\nquestions:\n- Is it hot?\n---\n\nIt is eaten cold.",
+    "---\ntitle: Cold soups\nquestions:\n- Is it hot?\n- Is it cold?\n---\n\nIt is eaten cold.",
 ]
 NAMES = st.sampled_from(["a.md", "b.md", "c/d.md"])
 
