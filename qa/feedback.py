@@ -48,7 +48,7 @@ def store(path: Path, feedback: Feedback) -> None:
             since = (now - timedelta(minutes=1)).isoformat(timespec="seconds")
             (recent,) = database.execute("SELECT count(*) FROM feedback WHERE given_at > ?", (since,)).fetchone()
             if recent >= MAX_A_MINUTE:
-                raise TooMany(f"more than {MAX_A_MINUTE} verdicts came within a minute; try again in a moment")
+                raise TooMany(f"more than {MAX_A_MINUTE} verdicts came within a minute; try again in a moment", 60)
             names = [spec.name for spec in fields(Feedback)]
             # The names are this module's own.
             statement = (

@@ -1,18 +1,25 @@
 """Run the app in a production server: one process, several threads, one copy of the models."""
 
 import logging
-import signal
 import sys
-from types import FrameType
+from contextlib import suppress
 from typing import Any
 
-from waitress.server import create_server
+from flask import Flask
+from waitress.server import BaseWSGIServer, create_server
 
 from qa.errors import QAError
 from qa.service import Service
 from qa.settings import Settings
-from web.app import create_app
+from web.access_log import log_as_json
+from web.app import MAX_BODY_BYTES, create_app
+from web.channel import Channel
+from web.lifetime import Sockets, run, stop_on_signals
 
+_OTHER_THREADS = 8  # for pages, documents and refusals while all questions that may wait do
+_CONNECTIONS = 800  # more wait to be accepted; systems commonly give a process 1,024 files
+_IDLE_SECONDS = 60
+_MAX_HEADER_BYTES = 32 * 1024  # a question of 1,000 emoji takes 12 KiB in the address, and again in the Referer
 _log = logging.getLogger(__name__)
 
 
@@ -22,35 +29,52 @@ def serve(settings: Settings) -> None:
     An index that is missing or unusable is no reason to stop: the page says what is wrong, and the index is taken over
     as soon as it is mended.
     """
+    log_as_json()
     service = Service(settings)
+    app = create_app(service)
     try:
         service.open()
     except QAError as error:
         _log.error("%s", error)
     service.watch()
-    app = create_app(service)
-    app.test_client().get("/")  # templates and example questions, so that the first person does not wait for them
+    _warm_up(app)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a moment
+    BaseWSGIServer.channel_class = Channel  # create_server takes no other
+    sockets: Sockets = {}
     try:
         # A name such as localhost may stand for several addresses; waitress then returns another kind of server.
-        server: Any = create_server(app, host=settings.host, port=settings.port, threads=settings.threads, ident=None)
+        server: Any = create_server(
+            app,
+            map=sockets,
+            host=settings.host,
+            port=settings.port,
+            # One for each question that is worked on or waits: so it is the app that decides who waits and who is
+            # refused, and never this server, which would keep any number waiting.
+            threads=settings.threads + settings.queue + _OTHER_THREADS,
+            connection_limit=_CONNECTIONS,
+            asyncore_use_poll=True,  # select() takes no more than 1,024 files
+            channel_timeout=_IDLE_SECONDS,
+            max_request_header_size=_MAX_HEADER_BYTES,
+            max_request_body_size=MAX_BODY_BYTES + 1,  # from here on, says waitress; the app says above
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,
+            ident=None,
+        )
     except OSError as error:
         sys.stderr.write(f"qa: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         sys.exit(2)
-    _stop_on_signals()
+    stopping = stop_on_signals(sockets)
     listening = getattr(server, "effective_listen", None) or [(server.effective_host, server.effective_port)]
     for host, port in listening:
         address = f"[{host}]" if ":" in host else host
         sys.stderr.write(f"Serving on http://{address}:{port}\n")
-    server.run()
+    run(sockets, stopping)
     service.close()
 
 
-def _stop_on_signals() -> None:
-    """End on SIGTERM and SIGINT: waitress takes SystemExit for "finish what is being answered, then return"."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+def _warm_up(app: Flask) -> None:
+    """Make the templates and the example questions, so that the first person does not wait; nothing is counted."""
+    try:
+        with app.test_request_context("/"), suppress(QAError):  # which `serve` has told already
+            app.dispatch_request()
+    except Exception:  # noqa: BLE001 - other pages may be fine
+        _log.exception("the first page failed")

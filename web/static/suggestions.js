@@ -43,7 +43,7 @@ class Suggestions {
     if (typed.length < MIN_CHARS) return this.close();
     this.request = new AbortController();
     try {
-      const reply = await fetch(`/api/v1/suggest?q=${encodeURIComponent(typed)}`, { signal: this.request.signal });
+      const reply = await fetch(`/suggest?q=${encodeURIComponent(typed)}`, { signal: this.request.signal });
       if (reply.ok && document.activeElement === this.input) this.show((await reply.json()).suggestions);
     } catch (error) {
       if (error.name !== "AbortError") this.close();

@@ -1,0 +1,121 @@
+"""The end of a server, with the real process: `qa serve` is told to end while people wait for answers."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+pytestmark = pytest.mark.model
+
+ROOT = Path(__file__).parents[1]
+PEOPLE = 12
+# Long, and each of its own, so that answering all of them on one thread takes a while.
+QUESTIONS = [
+    f"Who was the keeper number {n} of the lighthouse of Skagen? " + "And the goats? " * 60 for n in range(PEOPLE)
+]
+
+
+class Served:
+    """A running `qa serve` that answers one question at a time."""
+
+    def __init__(self, index: Path, log: Path) -> None:
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("QA_")}
+        variables |= {"QA_THREADS": "1", "QA_QUEUE_SECONDS": "60", "QA_FEEDBACK": "off", "PYTHONPATH": str(ROOT)}
+        arguments = ["serve", "--index", str(index), "--port", "0"]
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from qa.cli import main; main()", *arguments],
+                env=variables,
+                stdout=output,
+                stderr=output,
+            )
+        while not (found := re.search(r"Serving on http://127\.0\.0\.1:(\d+)", log.read_text())):
+            assert self.process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        self.port = int(found[1])
+        self._open = ExitStack()
+
+    def connection(self) -> HTTPConnection:
+        return self._open.enter_context(closing(HTTPConnection("127.0.0.1", self.port, timeout=60)))
+
+    def close(self) -> None:
+        self._open.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def served(tmp_path, tiny_settings) -> Iterator[Served]:
+    with closing(Served(tiny_settings.index, tmp_path / "log")) as server:
+        yield server
+
+
+def ask_all(served: Served) -> list[HTTPConnection]:
+    """Send all questions and return when the first of them is answered: by then the server has all of them."""
+    waiting = []
+    for question in QUESTIONS:
+        connection = served.connection()
+        connection.request("GET", f"/api/v1/ask?{urlencode({'q': question})}")
+        waiting.append(connection)
+    first = waiting[0].getresponse()
+    assert first.status == 200
+    first.read()
+    return waiting
+
+
+def test_who_waits_still_gets_the_answer(served):
+    """After SIGTERM every question under way is answered whole, then the process ends with 0, in time."""
+    waiting = ask_all(served)
+
+    served.process.send_signal(signal.SIGTERM)
+
+    for question, connection in zip(QUESTIONS[1:], waiting[1:], strict=True):
+        reply = connection.getresponse()
+        assert reply.status == 200
+        assert json.loads(reply.read())["question"] == " ".join(question.split())
+    assert served.process.wait(timeout=10) == 0
+
+
+def test_new_connections_are_refused_at_once(served):
+    """Who comes after the signal is refused while the others still get their answers."""
+    waiting = ask_all(served)
+    served.process.send_signal(signal.SIGTERM)
+    end = time.monotonic() + 5
+    refused = False
+    while not refused and time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", served.port), timeout=5).close()
+        except ConnectionResetError:  # it came in the moment in which the address was closed
+            continue
+        except ConnectionRefusedError:
+            refused = True
+
+    assert refused
+    assert served.process.poll() is None, "it ended before it was asked whether it refuses"
+    assert waiting[-1].getresponse().status == 200
+
+
+def test_idle_and_dawdling_clients_do_not_hold_it_up(served):
+    """On Ctrl-C, a connection that is kept open and a request of which half has come end with the server at once."""
+    idle, dawdling = served.connection(), served.connection()
+    idle.request("GET", "/healthz")
+    assert idle.getresponse().read()
+    dawdling.connect()
+    dawdling.sock.sendall(b"POST /api/v1/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    began = time.monotonic()
+
+    served.process.send_signal(signal.SIGINT)
+
+    assert served.process.wait(timeout=10) == 0
+    assert time.monotonic() - began < 5

@@ -1,0 +1,68 @@
+"""The queue in front of the search: some questions are worked on, some more wait for a while, the rest is refused.
+
+Without it, every question of a flood is taken in, and all of them are answered too late.
+"""
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from flask import current_app
+
+from qa.errors import Busy
+from web.trace import trace
+
+
+class WorkQueue:
+    """Lets `workers` questions through at the same time and `places` more wait, each for at most some seconds."""
+
+    def __init__(self, workers: int, places: int, seconds: float) -> None:
+        """Begin with nothing to do."""
+        self.working = 0
+        self.waiting = 0
+        self._workers, self._places, self._seconds = workers, places, seconds
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a free worker and keep it for the time of a `with` block.
+
+        Raises:
+            Busy: too many wait already, or none became free in time.
+        """
+        with self._changed:
+            if self.working >= self._workers:
+                self._wait()
+            self.working += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.working -= 1
+                self._changed.notify()
+
+    def _wait(self) -> None:
+        if self.waiting >= self._places:
+            raise self._busy(f"{self.waiting} questions wait already")
+        self.waiting += 1
+        try:
+            if not self._changed.wait_for(lambda: self.working < self._workers, self._seconds):
+                raise self._busy(f"the question has waited for {self._seconds:g} seconds")
+        finally:
+            self.waiting -= 1
+
+    def _busy(self, reason: str) -> Busy:
+        seconds = max(1, math.ceil(self._seconds))  # by then, whoever waits now is answered or refused
+        return Busy(f"{reason}; try again in {seconds} s", seconds)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Let this request search in a `with` block; as `WorkQueue.turn`."""
+    queue: WorkQueue = current_app.extensions["qa-queue"]
+    came = perf_counter()
+    with queue.turn():
+        trace().waited_ms = (perf_counter() - came) * 1000
+        yield
