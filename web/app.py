@@ -1,21 +1,27 @@
 """The Flask app: the question box, the documents and the JSON interface."""
 
 import gzip
+from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, NotFound
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import NotFound
 
-from qa.errors import NoSuchDocument, QAError
+from qa.errors import NoSuchDocument
 from qa.service import Service
-from web.api import api, json_error
-from web.api import service as service_in_use
+from web.access_log import add_access_log
+from web.api import api, suggestions
+from web.health import PROBES, add_health
+from web.metrics import add_metrics
 from web.pages import pages
-from web.problems import BY_STATUS, INTERNAL, PROBLEMS, problem_of
+from web.problems import PROBLEMS, BadRequest, problem_response, refusal_of
+from web.protection import protect
+from web.queue import WorkQueue
+from web.trace import add_trace, trace
 
 MAX_BODY_BYTES = 64 * 1024
 _MIN_COMPRESSED_BYTES = 1000  # less fits into one packet anyway
 _COMPRESSED = ("application/json", "application/javascript", "image/svg+xml")
-_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -35,26 +41,26 @@ def create_app(service: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # one address for one thing, and no redirect from within the JSON interface
+    app.before_request(_check_address)
     app.extensions["qa"] = service
+    settings = service.settings
+    queue = WorkQueue(settings.threads, settings.queue, settings.queue_seconds)
+    app.extensions["qa-queue"] = queue
     app.register_blueprint(api)
     app.register_blueprint(pages)
-    app.add_url_rule("/healthz", view_func=healthz)
-    app.add_url_rule("/readyz", view_func=readyz)
+    app.add_url_rule("/suggest", view_func=suggestions)  # for the page, which has no token
+    add_health(app, service)
     app.add_url_rule("/problems/<slug>", view_func=problem_page)
     app.register_error_handler(Exception, _error)
+    # What is to happen after a request happens from the last of these to the first.
+    add_access_log(app, questions=settings.log_questions)
+    add_metrics(app, service, queue)
+    add_trace(app)
+    protect(app, settings)
     app.after_request(_compress)
     app.after_request(_add_headers)
     return app
-
-
-def healthz() -> Response:
-    """Say that the process runs."""
-    return jsonify(status="ok")
-
-
-def readyz() -> Response:
-    """Say whether questions can be answered: the index is open and the model has answered one."""
-    return jsonify(status="ready", index=service_in_use().index.manifest.id)
 
 
 def problem_page(slug: str) -> str:
@@ -65,20 +71,23 @@ def problem_page(slug: str) -> str:
     return render_template("problem.html", title=found.title, detail=found.explanation, status=found.status)
 
 
-def _error(error: Exception) -> Response | tuple[str, int]:
+def _check_address() -> None:
+    """Refuse parameters that are no UTF-8: they could only be answered as something that nobody asked."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError as error:
+        request.query_string = b""  # so that nothing trips over it on the way to the person who sent it
+        raise BadRequest("the parameters of the address are not UTF-8") from error
+
+
+def _error(error: Exception) -> Response | tuple[str, int, dict[str, str]]:
     """Answer an error in the form that was asked for: a problem document or a page."""
-    if request.path.startswith("/api/") or request.path in ("/healthz", "/readyz"):
-        return json_error(error)
-    command = ""
-    if isinstance(error, QAError):
-        problem = problem_of(error)
-        detail, _, command = str(error).partition("; run: ")
-    elif isinstance(error, HTTPException):
-        problem = BY_STATUS.get(error.code or 500, INTERNAL)
-        detail = problem.explanation
-    else:
-        current_app.logger.error("the page %s failed", request.path, exc_info=error)
-        problem, detail = INTERNAL, INTERNAL.explanation
+    refusal = refusal_of(error)
+    problem = refusal.problem
+    if request.path.startswith("/api/") or request.path in (*PROBES, "/metrics"):
+        return problem_response(problem, refusal.detail, refusal.headers)
+    detail, _, command = refusal.detail.partition("; run: ")
+    trace().problem = problem.slug
     page = render_template(
         "problem.html",
         title=problem.title,
@@ -87,11 +96,11 @@ def _error(error: Exception) -> Response | tuple[str, int]:
         command=command,
         missing=isinstance(error, NoSuchDocument),
     )
-    return page, problem.status
+    return page, problem.status, refusal.headers
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
