@@ -204,7 +204,7 @@ def assert_problem(response: TestResponse, status: int) -> None:
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     problem = response.get_json()
-    assert set(problem) == {"type", "title", "status", "detail"}
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
     assert problem["status"] == status
     assert problem["detail"]
     assert "Traceback" not in problem["detail"]

@@ -118,6 +118,7 @@ def addresses(site, disagreeing, refusing, service):
         "long word": f"{site}/documents/{ids['word.txt']}",
         "long": f"{site}/documents/{ids['chronicle.md']}?part=2",
         "table": f"{site}/documents/{ids['notes/recipe.html']}",
+        "interface": f"{site}/api",
         "not found": f"{site}/nowhere",
     }
 

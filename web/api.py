@@ -1,21 +1,24 @@
 """The JSON interface (docs/api.md)."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from werkzeug.exceptions import HTTPException
 
 from qa.answer import DEFAULT_K
-from qa.errors import NoSuchDocument, QAError
+from qa.errors import NoSuchDocument
 from qa.quotes import read_place
 from qa.reply import document_to_json, index_to_json, reply_to_json, why_not_to_json
 from qa.search import MAX_K, MAX_QUESTION_CHARS
 from qa.service import Service
-from web.problems import BY_STATUS, INTERNAL, UNSUPPORTED_TYPE, BadRequest, problem_of, problem_response
+from web.problems import UNSUPPORTED_TYPE, BadRequest, problem_response
+from web.queue import turn
 from web.suggestions import suggest
+from web.trace import trace
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
+MAX_DOCUMENT_IDS = 1000
 _FIELDS = ("question", "k", "documents", "exact", "explain")
 _PARAMETERS = ("q", "k", "documents", "exact", "explain")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -34,9 +37,7 @@ def ask_by_post() -> Response:
         return problem_response(
             UNSUPPORTED_TYPE, f"the body has the type {request.mimetype or 'none'!r}; send application/json"
         )
-    body = request.get_json(silent=True)
-    if body is None:
-        raise BadRequest('the body is not JSON; send an object like {"question": "Who wrote it?"}')
+    body = _body()
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object with the field `question`")
     unknown = [name for name in body if name not in _FIELDS]
@@ -72,7 +73,9 @@ def why_not() -> Response:
     _check_parameters(("q", "place", "k", "exact"), required="q")
     document_id, start, end = read_place(request.args.get("place", ""))
     question, k = request.args["q"], _k_of_address()
-    found = service().why_not(question, document_id, start, end, k=k, exact=_truth_of_address("exact"))
+    exact = _truth_of_address("exact")
+    with turn():
+        found = service().why_not(question, document_id, start, end, k=k, exact=exact)
     return jsonify(why_not_to_json(found))
 
 
@@ -106,24 +109,33 @@ def document(document_id: str) -> Response:
     return jsonify(document_to_json(found, with_text=True))
 
 
-def json_error(error: Exception) -> Response:
-    """Answer an error of the JSON interface with a problem document."""
-    if isinstance(error, QAError):
-        return problem_response(problem_of(error), str(error))
-    if isinstance(error, HTTPException):
-        problem = BY_STATUS.get(error.code or 500, INTERNAL)
-        response = problem_response(problem, error.description or problem.title)
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
-    current_app.logger.error("a request failed", exc_info=error)
-    return problem_response(INTERNAL, INTERNAL.explanation)
-
-
 def _ask(question: str, k: int, document_ids: list[str] | None, exact: bool, explained: bool) -> Response:
-    reply = service().ask(question, k=k, documents=document_ids, exact=exact)
+    if document_ids and len(document_ids) > MAX_DOCUMENT_IDS:
+        raise BadRequest(f"documents has {len(document_ids):,} ids; at most {MAX_DOCUMENT_IDS:,} are accepted")
+    with turn():
+        reply = trace().reply = service().ask(question, k=k, documents=document_ids, exact=exact)
     return jsonify(reply_to_json(reply, explained=explained))
+
+
+def _body() -> Any:
+    """Return the JSON value of the body, which has only one reading: in UTF-8, no field twice, no NaN."""
+    try:
+        return json.loads(
+            request.get_data().decode("utf-8-sig"), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:  # the latter when it is nested too deeply
+        raise BadRequest('the body is not JSON in UTF-8; send an object like {"question": "Who wrote it?"}') from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise BadRequest("a field of the body is given more than once")
+    return fields
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _check_parameters(known: tuple[str, ...], *, required: str, repeatable: str = "") -> None:
@@ -148,6 +160,8 @@ def _truth_of_address(name: str) -> bool:
 
 
 def _whole_number(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON knows one kind of number: 5.0 is 5
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadRequest(f"k must be a whole number from 1 to {MAX_K}")
     return value

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
 from qa.answer import DEFAULT_K, CitedPassage, Reply, Status
 from qa.documents import Document
-from qa.errors import BadQuestion, BadQuote, NoSuchDocument
+from qa.errors import BadQuestion, BadQuote, Busy, NoSuchDocument
 from qa.explain import explain
 from qa.feedback import MAX_COMMENT_CHARS, OFF, Feedback, store
 from qa.index import Index
@@ -21,7 +21,10 @@ from qa.search import MAX_K, MAX_QUESTION_CHARS, check_question
 from qa.sentences import Span
 from qa.service import Service
 from web.citations import FORMATS, cite
-from web.problems import BadRequest
+from web.openapi import describe
+from web.problems import BAD_QUESTION, PROBLEMS, BadRequest
+from web.queue import turn
+from web.reference import marked_up, operations_of, records_of
 from web.render import (
     Marks,
     contents_of,
@@ -32,6 +35,7 @@ from web.render import (
     render_passage,
 )
 from web.suggestions import examples
+from web.trace import trace
 
 pages = Blueprint("pages", __name__)
 THEMES = ("auto", "light", "dark")
@@ -94,8 +98,11 @@ def home() -> str | tuple[str, int]:
             index=index,
         )
     try:
-        reply = _service().ask(asked.question, k=asked.k, documents=asked.documents or None, exact=asked.exact)
+        with turn():
+            reply = _service().ask(asked.question, k=asked.k, documents=asked.documents or None, exact=asked.exact)
+        trace().reply = reply
     except BadQuestion as error:
+        trace().problem = BAD_QUESTION.slug
         page = render_template(
             "home.html", asked=asked, chosen=chosen, documents=_filter_documents(index, []), examples=_examples(),
             index=index, problem=str(error),
@@ -121,7 +128,7 @@ def documents() -> str:
             "document": document,
             "words": len(document.text.split()),
             "sections": len(headings_of(document)),
-            "passages": sum(passage.document_id == document.id for passage in index.passages),
+            "passages": len(index.passages_of(document.id)),
         }
         for document in index.documents.values()
     ]
@@ -162,13 +169,32 @@ def citation(document_id: str, form: str) -> Response:
     if form not in FORMATS:
         raise NotFound
     start, end = _range_within(found)
-    headings = next(
-        (p.headings for p in _service().index.passages if p.document_id == found.id and p.start <= start < p.end), ()
-    )
+    index = _service().index
+    passages = [index.passages[row] for row in index.passages_of(found.id)]
+    headings = next((p.headings for p in passages if p.start <= start < p.end), ())
     cited = cite(found, start, end, headings, request.url_root)
     response = Response(FORMATS[form].render(cited), mimetype=FORMATS[form].mimetype)
     response.headers["Content-Disposition"] = f"inline; filename={found.id}-{start}-{end}.{form}"
     return response
+
+
+@pages.get("/api/v1/openapi.json")
+def openapi() -> Response:
+    """Describe the JSON interface to programs; also when there is no index."""
+    return jsonify(describe(_service()))
+
+
+@pages.get("/api")
+def api_reference() -> str:
+    """Describe the JSON interface to people."""
+    described = describe(_service())
+    return render_template(
+        "api.html",
+        about=marked_up(described["info"]["description"]),
+        operations=operations_of(described, request.url_root),
+        records=records_of(described),
+        problems=PROBLEMS,
+    )
 
 
 @pages.post("/feedback")
@@ -250,7 +276,14 @@ def _filter_documents(index: Index, found: list[Document]) -> list[Document]:
 
 
 def _examples() -> list[str]:
-    return once_a_generation("examples", lambda: examples(_service()))
+    def find() -> list[str]:
+        with turn():
+            return examples(_service())
+
+    try:
+        return once_a_generation("examples", find)
+    except Busy:  # the page is worth more than its examples
+        return []
 
 
 def once_a_generation(name: str, make: Callable[[], _T]) -> _T:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from qa.answer import Status
 from qa.index import Index
@@ -14,6 +15,7 @@ from web.render import headings_of
 
 SUGGESTIONS = 7
 EXAMPLES = 4
+_SECTIONS_OF_DOCUMENTS = 2000  # reading them takes about a second, once; beyond, only questions are suggested
 _EXAMPLES_TRIED = 20  # answering one takes some hundredths of a second
 _EXAMPLE = re.compile(r"[A-Z][^\n]{18,68}\?")  # a whole, short question: no keywords, nothing that wraps on a phone
 
@@ -26,6 +28,9 @@ class Suggestion:
     text: str
     document: str  # title
     href: str
+
+
+_kept_sections: WeakKeyDictionary[Index, list[Suggestion]] = WeakKeyDictionary()
 
 
 def suggest(index: Index, typed: str, limit: int = SUGGESTIONS) -> list[Suggestion]:
@@ -77,11 +82,19 @@ def _question(index: Index, number: int) -> Suggestion:
 
 
 def _sections(index: Index, words: list[str]) -> Iterator[Suggestion]:
-    for document in index.documents.values():
-        for heading in headings_of(document):
-            if _fit(heading.text, words):
-                href = f"/documents/{document.id}?section={heading.id}#{heading.id}"
-                yield Suggestion("section", heading.text, document.title, href)
+    return (section for section in _all_sections(index) if _fit(section.text, words))
+
+
+def _all_sections(index: Index) -> list[Suggestion]:
+    """Return the sections of all documents; none, where there are too many to read them all."""
+    if index not in _kept_sections:
+        documents = index.documents.values() if len(index.documents) <= _SECTIONS_OF_DOCUMENTS else ()
+        _kept_sections[index] = [
+            Suggestion("section", heading.text, one.title, f"/documents/{one.id}?section={heading.id}#{heading.id}")
+            for one in documents
+            for heading in headings_of(one)
+        ]
+    return _kept_sections[index]
 
 
 def _fit(text: str, words: list[str]) -> int:
