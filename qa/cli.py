@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,7 +106,7 @@ def rebuild(corpus: Path | None, index: Path | None, force: bool) -> None:
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [QA_PORT, 8000]")
 @_reports_errors
 def serve(index: Path | None, host: str | None, port: int | None) -> None:
-    """Serve the question box and the JSON interface."""
+    """Serve the question box and the JSON interface; the log is one JSON object a line on stdout."""
     from web.server import serve as run
 
     run(_settings(index=index, host=host, port=port))
@@ -159,6 +160,53 @@ def verify(index: Path | None) -> None:
 @main.command()
 @index_option
 @_reports_errors
+def rollback(index: Path | None) -> None:
+    """Let the generation before serve again; a second rollback takes it back.
+
+    The next `qa rebuild` goes forward to what the documents are then.
+    """
+    from qa.rollback import rollback as run
+
+    change = run(_settings(index=index))
+    click.echo(f"from generation {change.left} back to {change.current} of {change.built_at}")
+
+
+@main.command()
+@click.option("--corpus", type=click.Path(path_type=Path), help="Folder of documents.  [QA_CORPUS, ./corpus]")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@index_option
+@_reports_errors
+def doctor(corpus: Path | None, as_json: bool, index: Path | None) -> None:
+    """Examine settings, versions, weights, disk, index, documents and every passage; exit with 1 on a fault."""
+    from qa.doctor import State, examine, finding_to_text, findings_to_json
+
+    findings = []
+    with _progress() as progress:
+        for finding in examine(_settings(corpus=corpus, index=index), progress):
+            findings.append(finding)
+            if not as_json:
+                click.echo(finding_to_text(finding))
+    if as_json:
+        click.echo(json.dumps(findings_to_json(findings), ensure_ascii=False, indent=2))
+    sys.exit(NEGATIVE if any(finding.state is State.FAULT for finding in findings) else FINE)
+
+
+@main.command()
+@index_option
+@_reports_errors
+def mcp(index: Path | None) -> None:
+    """Answer an agent over the Model Context Protocol, on stdin and stdout (docs/mcp.md)."""
+    if find_spec("mcp") is None:
+        click.echo("qa: the package mcp is missing; run: pip install -e '.[mcp]'", err=True)
+        sys.exit(USAGE)
+    from qa.mcp_server import serve as run
+
+    run(_settings(index=index))
+
+
+@main.command()
+@index_option
+@_reports_errors
 def documents(index: Path | None) -> None:
     """List the documents of the index: id, characters, path, title."""
     from qa.index import open_index
@@ -192,6 +240,19 @@ def why_not(question: str, place: str, k: int, exact: bool, as_json: bool, index
     found = service.why_not(question, document, start, end, k=k, exact=exact)
     click.echo(json.dumps(why_not_to_json(found), ensure_ascii=False, indent=2) if as_json else why_not_to_text(found))
     sys.exit(FINE if found.stage is Stage.SHOWN else NEGATIVE)
+
+
+@main.command()
+def token() -> None:
+    """Make a token for the JSON interface or the metrics.
+
+    The token goes to whoever is to have access and is shown only now, its digest into QA_TOKENS_SHA256 or
+    QA_METRICS_TOKEN_SHA256 of the server.
+    """
+    from web.tokens import digest_of, new_token
+
+    made = new_token()
+    click.echo(f"token:  {made}\nsha256: {digest_of(made)}")
 
 
 @main.group()
