@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve index test lint types gate unit format lock clean
+.PHONY: help serve index test lint types gate unit fuzz audit reliability format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -40,6 +40,18 @@ gate: index ## Ask the evaluation questions; fail when a figure is worse than th
 
 unit: $(VENV)/.dev ## Run the tests; some of them: make unit ARGS="-k words"
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send thousands of made-up requests to the server that make serve runs
+	@$(BIN)/schemathesis --config-file tests/schemathesis.toml run --max-examples 1000 $(ARGS) \
+		http://127.0.0.1:8000/api/v1/openapi.json
+
+audit: $(VENV)/.dev ## Look the locked packages up in the database of vulnerabilities
+	@$(BIN)/python -m tools.audit
+
+reliability: $(VENV)/.dev ## Rebuild under load, kill rebuilds, damage the index (half an hour)
+	@$(BIN)/python -m benchmarks.rebuild_under_load
+	@$(BIN)/python -m benchmarks.killed_rebuilds
+	@$(BIN)/python -m benchmarks.damaged_index
 
 format: $(VENV)/.dev ## Mend style and formatting where that can be done safely
 	@$(BIN)/ruff check --fix .

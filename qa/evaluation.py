@@ -13,7 +13,6 @@ from typing import Any
 from qa.answer import Reply, Status, answer
 from qa.beir import BeirQuery, read_beir
 from qa.confidence import confidence_of
-from qa.documents import Document
 from qa.errors import BadQuestion, BadSetting
 from qa.index import Index
 from qa.metrics import Figure, auc_figure, mean_figure, ndcg, recall, reciprocal_rank
@@ -228,26 +227,27 @@ def figures_to_text(figures: Figures) -> str:
 
 
 def _outcome(question: Question, reply: Reply) -> Outcome:
-    rank = next(
-        (cited.rank for cited in reply.passages if _holds_evidence(question, cited.document, cited.hit.passage.text)),
-        None,
+    ranks = (
+        cited.rank for cited in reply.passages if holds_evidence(question, cited.document.path, cited.hit.passage.text)
     )
     text = reply.answer.text if reply.answer else ""
     return Outcome(
         question=question,
-        rank=rank,
+        rank=next(ranks, None),
         answered=reply.status is Status.ANSWERED,
-        correct=bool(text) and _is_correct(question, text),
+        correct=bool(text) and is_correct(question, text),
         confidence=reply.confidence,
         answer=text,
     )
 
 
-def _holds_evidence(question: Question, document: Document, text: str) -> bool:
-    return any(e.doc == document.path and share(e.quote, text) >= EVIDENCE_SHARE for e in question.evidence)
+def holds_evidence(question: Question, path: str, text: str) -> bool:
+    """Tell whether a stretch of the document at `path` holds evidence for the answer."""
+    return any(e.doc == path and share(e.quote, text) >= EVIDENCE_SHARE for e in question.evidence)
 
 
-def _is_correct(question: Question, text: str) -> bool:
+def is_correct(question: Question, text: str) -> bool:
+    """Tell whether an answer holds a gold string or the evidence itself."""
     folded = _folded(text)
     if any(re.search(rf"(?<!\w){re.escape(_folded(gold))}(?!\w)", folded) for gold in question.answers if gold.strip()):
         return True
