@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve index test lint types gate unit fuzz audit reliability format lock clean
+.PHONY: help serve index test lint types gate unit fuzz audit bench reliability format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -47,6 +47,9 @@ fuzz: $(VENV)/.dev ## Send thousands of made-up requests to the server that make
 
 audit: $(VENV)/.dev ## Look the locked packages up in the database of vulnerabilities
 	@$(BIN)/python -m tools.audit
+
+bench: $(VENV)/.dev ## Compare speed and quality with what else there is (half an hour; installs peers into .bench)
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
 
 reliability: $(VENV)/.dev ## Rebuild under load, kill rebuilds, damage the index (half an hour)
 	@$(BIN)/python -m benchmarks.rebuild_under_load

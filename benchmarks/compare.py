@@ -1,6 +1,6 @@
 """Compare this service with what else there is: the same documents, questions and machine, in one run.
 
-    python benchmarks/compare.py [--rounds 3] [--only NAME …]
+    python -m benchmarks.compare [--rounds 3] [--only NAME …]
 
 Each peer gets an environment of its own in .bench/ (made once), its best documented setting, and the documents as plain
 Markdown, without the questions that authors attached to them; this service is measured with and without those. A peer
@@ -42,7 +42,7 @@ PICTURE = ROOT / "docs" / "pictures" / "stages.svg"
 K = 5
 LATENCY_QUESTIONS = 300
 CLIENTS = 8
-LOAD_SECONDS = 10.0
+LOAD_SECONDS = 8.0
 START_SECONDS = 120.0
 RESIDENT_AFTER = 1000  # questions
 
@@ -452,7 +452,7 @@ def _median_ms(call: Callable[[], object], times: int) -> float:
 
 
 def table(rounds: dict[str, list[Measured]], notes: dict[str, str]) -> str:
-    """Return the comparison as a Markdown table: medians over the rounds, with the range where it is wide."""
+    """Return the comparison as a Markdown table: medians over the rounds, and from where to where they went."""
     columns: list[tuple[str, str, Callable[[Measured], float], str]] = [
         ("hit@1", "", lambda m: m.hit_1, ".2f"),
         ("hit@5", "", lambda m: m.hit_5, ".2f"),
@@ -462,24 +462,23 @@ def table(rounds: dict[str, list[Measured]], notes: dict[str, str]) -> str:
         ("p50", " ms", lambda m: m.p50, ".0f"),
         ("p95", " ms", lambda m: m.p95, ".0f"),
         ("p99", " ms", lambda m: m.p99, ".0f"),
-        ("new questions/s", "", lambda m: m.new_a_second, ".0f"),
-        ("repeating mix/s", "", lambda m: m.mixed_a_second, ".0f"),
+        ("new questions/s, 8 clients", "", lambda m: m.new_a_second, ".0f"),
+        ("repeating mix/s, 8 clients", "", lambda m: m.mixed_a_second, ".0f"),
         ("start to first correct answer", " s", lambda m: m.start_seconds, ".1f"),
         ("resident", " MB", lambda m: m.resident_mb, ".0f"),
         ("build", " s", lambda m: m.build_seconds, ".1f"),
         ("index", " MB", lambda m: m.index_bytes / 2**20, ".1f"),
     ]
-    names = list(rounds)
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for title, unit, value, form in columns:
+    lines = ["| | " + " | ".join(title for title, _, _, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, measured in rounds.items():
         cells = []
-        for name in names:
-            found = [value(one) for one in rounds[name]]
-            cell = f"{statistics.median(found):{form}}{unit}"
+        for _, unit, value, form in columns:
+            found = [value(one) for one in measured]
             low, high = f"{min(found):{form}}", f"{max(found):{form}}"
-            cells.append(cell if low == high else f"{cell} ({low}–{high})")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *(f"- **{name}**: {notes[name]}" for name in names)])
+            spread = "" if low == high else f" ({low}–{high})"
+            cells.append(f"{statistics.median(found):{form}}{spread}{unit}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *(f"- **{name}**: {notes[name]}" for name in rounds)])
 
 
 def floor(questions: Sequence[str], index: Path) -> tuple[float, dict[str, float]]:
