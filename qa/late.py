@@ -97,15 +97,24 @@ def score(
     # A sentence that was cut off with the end of a long passage has no tokens: it keeps the lowest score.
     sentences = [np.full(count, -1.0, dtype=np.float32) for count in sentence_counts]
     if not len(rows):
-        return LateScores(passage=best @ weights, sentences=tuple(sentences), tokens=best)
+        return LateScores(passage=_weighted(best, weights), sentences=tuple(sentences), tokens=best)
     best[lengths > 0] = np.maximum.reduceat(similarity, firsts[lengths > 0], axis=0)
 
     sentence = store.sentence[rows]
     owner = np.repeat(np.arange(len(passages)), lengths)
     changes = np.flatnonzero((np.diff(sentence) != 0) | (np.diff(owner) != 0)) + 1
     segments = np.concatenate([[0], changes])
-    segment_scores = np.maximum.reduceat(similarity, segments, axis=0) @ weights
+    segment_scores = _weighted(np.maximum.reduceat(similarity, segments, axis=0), weights)
     for row, value in zip(segments, segment_scores, strict=True):
         if sentence[row] != CONTEXT:
             sentences[owner[row]][sentence[row]] = value
-    return LateScores(passage=best @ weights, sentences=tuple(sentences), tokens=best)
+    return LateScores(passage=_weighted(best, weights), sentences=tuple(sentences), tokens=best)
+
+
+def _weighted(cosines: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the weighted sum of each row, shape (n,).
+
+    Not as a matrix product: that of OpenBLAS was seen to raise the flag for an invalid value where there was none.
+    """
+    sums: NDArray[np.float32] = np.einsum("nq,q->n", cosines, weights)
+    return sums
