@@ -94,7 +94,7 @@ class Index:
 
     manifest: Manifest
     built_at: str  # ISO 8601, UTC
-    documents: Mapping[str, Document]  # by id, in path order; read when asked for, as are the passages
+    documents: "Documents"  # by id, in path order; read when asked for, as are the passages
     passages: Sequence[Passage]
     questions: tuple[AttachedQuestion, ...]
     vectors: faiss.Index
@@ -124,8 +124,8 @@ class Index:
         return passages[order], first + order
 
 
-class _Documents(Mapping[str, Document]):
-    """Documents by id, each read when it is asked for."""
+class Documents(Mapping[str, Document]):
+    """Documents by id, each read when it is asked for; to go through them is to read them all."""
 
     def __init__(self, root: Path, rows: WordTable) -> None:
         self._documents = Lines(root / "documents.jsonl", _document, _KEPT_DOCUMENTS)
@@ -139,6 +139,17 @@ class _Documents(Mapping[str, Document]):
 
     def __iter__(self) -> Iterator[str]:
         return (document.id for document in self._documents)
+
+    def __contains__(self, document_id: object) -> bool:
+        return document_id in self._rows
+
+    def row_of(self, document_id: str) -> int:
+        """Return the place of a document in the order of the paths, from 0; raise KeyError if there is none."""
+        return self._rows[document_id]
+
+    def stretch(self, first: int, after: int) -> list[Document]:
+        """Return the documents from one row to before another, as far as there are so many; only they are read."""
+        return self._documents[first:after]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +342,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
     return Index(
         manifest=manifest,
         built_at=built_at,
-        documents=_Documents(root, document_rows),
+        documents=Documents(root, document_rows),
         passages=Lines(root / "passages.jsonl", _passage, _KEPT_PASSAGES),
         questions=tuple(Lines(root / "questions.jsonl", _question)),
         vectors=read_vectors(root / "vectors.faiss"),

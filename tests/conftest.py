@@ -150,6 +150,21 @@ def site_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def many_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of an index of 301 documents of one sentence: seven pages of the list. Every tenth has a question."""
+    root = tmp_path_factory.mktemp("many")
+    files = {}
+    for number in range(301):
+        question = "" if number % 10 else f"<!-- questions:\n- Who dug well {number}?\n-->\n\n"
+        text = f"# Well {number}\n\n{question}Well {number} was dug in {1500 + number}.\n"
+        files[f"{number // 100}/well-{number:03}.md"] = text
+    corpus = write_files(root / "corpus", files)
+    settings = Settings(corpus=corpus, index=root / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+    return settings
+
+
+@pytest.fixture(scope="session")
 def service(site_settings: Settings) -> Service:
     opened = Service(site_settings)
     opened.open()

@@ -78,11 +78,12 @@ def test_a_refusal_has_no_answer_but_the_nearest_passages(client):
 
 
 def test_the_documents_are_listed_without_text(client, service):
-    """The list names every document of the index."""
-    listed = client.get("/api/v1/documents").get_json()["documents"]
+    """The list names every document of the index, all at once while they are few."""
+    reply = client.get("/api/v1/documents").get_json()
 
-    assert [document["id"] for document in listed] == list(service.index.documents)
-    assert all("text" not in document for document in listed)
+    assert [document["id"] for document in reply["documents"]] == list(service.index.documents)
+    assert all("text" not in document for document in reply["documents"])
+    assert (reply["total"], reply["next"]) == (len(service.index.documents), None)
 
 
 def test_only_the_named_documents_are_searched(client, service):
@@ -141,6 +142,16 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/api/v1/ask?q=a&k=99999999999999999999", {}, 400),
     ("GET", "/api/v1/ask?q=a&colour=red", {}, 400),
     ("GET", "/api/v1/ask?q=a&exact=maybe", {}, 400),
+    ("GET", "/api/v1/documents?limit=0", {}, 400),
+    ("GET", "/api/v1/documents?limit=1001", {}, 400),
+    ("GET", "/api/v1/documents?limit=-1", {}, 400),
+    ("GET", "/api/v1/documents?limit=ten", {}, 400),
+    ("GET", "/api/v1/documents?limit=", {}, 400),
+    ("GET", "/api/v1/documents?limit=99999999999999999999", {}, 400),
+    ("GET", "/api/v1/documents?limit=1&limit=2", {}, 400),
+    ("GET", "/api/v1/documents?offset=10", {}, 400),
+    ("GET", "/api/v1/documents?after=", {}, 404),
+    ("GET", "/api/v1/documents?after=no-such", {}, 404),
     ("GET", "/api/v1/documents/no-such", {}, 404),
     ("GET", "/api/v1/nothing-here", {}, 404),
     ("DELETE", "/api/v1/ask", {}, 405),

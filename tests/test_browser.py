@@ -60,6 +60,14 @@ def site(service):
 
 
 @pytest.fixture(scope="module")
+def many(many_settings):
+    service = Service(many_settings)
+    service.open()
+    with serving(service) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def disagreeing(service):
     with serving(_Disagreeing(service)) as address:
         yield address
@@ -99,7 +107,7 @@ def asked(site, question=ANSWERED):
     return f"{site}/?q={quote(question)}"
 
 
-def addresses(site, disagreeing, refusing, service):
+def addresses(site, many, disagreeing, refusing, service):
     ids = {document.path: document.id for document in service.index.documents.values()}
     lighthouse = f"{site}/documents/{ids['lighthouse.md']}"
     return {
@@ -111,6 +119,7 @@ def addresses(site, disagreeing, refusing, service):
         "bad question": f"{site}/?q=%3F",
         "filter": f"{asked(site)}&documents={ids['lighthouse.md']}",
         "documents": f"{site}/documents",
+        "page of documents": f"{many}/documents?page=4",
         "document": f"{lighthouse}?at=60-150",
         "gone": f"{lighthouse}?at=1-9&quote=Never+written",
         "hostile": f"{site}/documents/{ids['hostile.md']}",
@@ -124,11 +133,11 @@ def addresses(site, disagreeing, refusing, service):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_axe_finds_nothing(open_page, site, disagreeing, refusing, service, mode):
+def test_axe_finds_nothing(open_page, site, many, disagreeing, refusing, service, mode):
     """On every page, with all that can be unfolded unfolded; and no page scrolls sideways."""
     faults = []
     page = open_page("about:blank", expected_errors=1, **MODES[mode])
-    for name, address in addresses(site, disagreeing, refusing, service).items():
+    for name, address in addresses(site, many, disagreeing, refusing, service).items():
         page.goto(address)
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -270,6 +279,21 @@ def test_the_theme_changes_at_once_and_stays(open_page, site):
     assert light != dark
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
     assert page.get_attribute(".theme button[value=dark]", "aria-pressed") == "true"
+
+
+def test_the_list_is_turned_over_without_a_script(open_page, many):
+    """By its links and by the box for a page that no link leads to; the title of each page is its own."""
+    page = open_page(f"{many}/documents", java_script_enabled=False)
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_title("Documents, page 2 of 7 – Ask the documents")
+    expect(page.get_by_text("51–100 of 301")).to_be_visible()
+    page.get_by_label("Page", exact=True).fill("5")
+    page.keyboard.press("Enter")
+    expect(page.locator("nav [aria-current=page]").last).to_have_text("Page 5")
+    page.get_by_role("link", name="Previous").click()
+    page.get_by_role("link", name="Page 7").click()
+    expect(page.get_by_role("listitem").filter(has_text="well-300.md")).to_be_visible()
+    assert page.get_by_role("link", name="Next").count() == 0
 
 
 def test_a_verdict_is_sent_without_leaving_the_answer(open_page, site):

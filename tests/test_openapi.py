@@ -152,6 +152,15 @@ def test_the_fates_of_a_passage_hold_to_the_document(client, service, document, 
     assert_described(document, "/api/v1/why-not", "get", response)
 
 
+@pytest.mark.parametrize("query", [{"limit": 2}, {"limit": 1000}], ids=["one that goes on", "one that ends"])
+def test_lists_of_documents_hold_to_the_document(client, document, query):
+    """With a next page and without one."""
+    response = client.get("/api/v1/documents", query_string=query)
+
+    assert (response.get_json()["next"] is None) is (query["limit"] == 1000)
+    assert_described(document, "/api/v1/documents", "get", response)
+
+
 def test_suggestions_of_both_kinds_hold_to_the_document(client, document):
     """Questions and sections."""
     response = client.get("/api/v1/suggest?q=k")
@@ -167,6 +176,8 @@ PROBLEMS: list[tuple[str, str, dict[str, Any], int]] = [
     ("get", "/api/v1/ask", {}, 400),
     ("get", "/api/v1/ask", {"query_string": {"q": "?"}}, 400),
     ("get", "/api/v1/ask", {"query_string": {"q": "why", "documents": "no-such-one"}}, 404),
+    ("get", "/api/v1/documents", {"query_string": {"limit": 0}}, 400),
+    ("get", "/api/v1/documents", {"query_string": {"after": "no-such-one"}}, 404),
     ("post", "/api/v1/ask", {"data": "{}", "content_type": "text/plain"}, 415),
     ("post", "/api/v1/ask", {"data": "1" * 70_000, "content_type": "application/json"}, 413),
 ]

@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
 
 from qa.answer import DEFAULT_K
 from qa.errors import NoSuchDocument
+from qa.index import Index
 from qa.quotes import read_place
 from qa.reply import document_to_json, index_to_json, reply_to_json, why_not_to_json
 from qa.search import MAX_K, MAX_QUESTION_CHARS
@@ -19,6 +20,7 @@ from web.trace import trace
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 MAX_DOCUMENT_IDS = 1000
+LISTED, MAX_LISTED = 100, 1000  # documents in one reply of the list
 _FIELDS = ("question", "k", "documents", "exact", "explain")
 _PARAMETERS = ("q", "k", "documents", "exact", "explain")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -92,12 +94,22 @@ def suggestions() -> Response:
 
 @api.get("/documents")
 def documents() -> Response:
-    """List all documents, without their text."""
-    index = service().index
-    return jsonify(
-        documents=[document_to_json(document, with_text=False) for document in index.documents.values()],
+    """List the documents without their text, so many at once."""
+    _check_parameters(("limit", "after"))
+    index, limit = service().index, _limit_of_address()
+    first = _row_after(index, request.args["after"]) if "after" in request.args else 0
+    listed = index.documents.stretch(first, first + limit)
+    more = first + limit < len(index.documents)
+    following = url_for("api.documents", limit=limit, after=listed[-1].id) if more else None
+    response = jsonify(
+        documents=[document_to_json(document, with_text=False) for document in listed],
+        total=len(index.documents),
+        next=following,
         index=index_to_json(index),
     )
+    if following:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
 
 
 @api.get("/documents/<document_id>")
@@ -138,20 +150,43 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _check_parameters(known: tuple[str, ...], *, required: str, repeatable: str = "") -> None:
+def _check_parameters(known: tuple[str, ...], *, required: str = "", repeatable: str = "") -> None:
     """Refuse an address with a parameter that is unknown, missing or given twice."""
     for name in request.args:
         if name not in known:
             raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(known)}")
         if name != repeatable and len(request.args.getlist(name)) > 1:
             raise BadRequest(f"the parameter {name!r} is given more than once")
-    if required not in request.args:
+    if required and required not in request.args:
         raise BadRequest(f"the parameter `{required}`, the question, is missing")
 
 
 def _k_of_address() -> int:
-    k = request.args.get("k", str(DEFAULT_K))
-    return _whole_number(int(k) if k.isascii() and k.isdecimal() and len(k) < 10 else k)
+    return _whole_number(_number_of_address("k", DEFAULT_K))
+
+
+def _limit_of_address() -> int:
+    limit = _number_of_address("limit", LISTED)
+    if not isinstance(limit, int) or not 1 <= limit <= MAX_LISTED:
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_LISTED:,}")
+    return limit
+
+
+def _number_of_address(name: str, default: int) -> int | str:
+    """Return the whole number that a parameter is, or the parameter itself if it is none."""
+    value = request.args.get(name, str(default))
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else value
+
+
+def _row_after(index: Index, document_id: str) -> int:
+    """Return the row after a document.
+
+    Raises:
+        NoSuchDocument: it is not in this generation, so nobody knows what comes after it.
+    """
+    if document_id not in index.documents:
+        raise NoSuchDocument(f"there is no document {document_id!r} (any more); begin the list anew, without `after`")
+    return index.documents.row_of(document_id) + 1
 
 
 def _truth_of_address(name: str) -> bool:

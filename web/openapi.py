@@ -15,7 +15,7 @@ from qa.explain import Stage
 from qa.search import CANDIDATES, MAX_K, MAX_QUESTION_CHARS, Signals
 from qa.service import Service
 from qa.settings import OFF
-from web.api import MAX_DOCUMENT_IDS
+from web.api import LISTED, MAX_DOCUMENT_IDS, MAX_LISTED
 from web.problems import PROBLEMS
 from web.suggestions import SUGGESTIONS
 from web.trace import HEADER
@@ -170,15 +170,28 @@ def _paths(document_id: str, place: str) -> Json:
             "get": _operation(
                 "listDocuments",
                 "List the documents",
-                "All documents of the index, without their text.",
+                "The documents of the index without their text, so many at once. While `next` is not null, it is the "
+                "address to go on with.",
                 {
                     "200": _reply(
                         "the documents in the order of their paths",
                         _ref("Documents"),
+                        headers={"Link": _header('`<next>; rel="next"` (RFC 8288), where `next` is not null')},
                         links={"first": _link_to_document("$response.body#/documents/0/id")},
                     )
                 },
-                problems=(503,),
+                problems=(404, 503),
+                parameters=[
+                    _parameter(
+                        "limit",
+                        "how many documents at most",
+                        {**_whole(minimum=1, maximum=MAX_LISTED), "default": LISTED},
+                        False,
+                    ),
+                    _parameter(
+                        "after", "list what follows this document", _ref("DocumentId"), False, example=document_id
+                    ),
+                ],
             )
         },
         "/api/v1/documents/{document_id}": {
@@ -382,8 +395,10 @@ def _schemas(document_id: str) -> Json:
             href=_text("address of the section; empty for a question"),
         ),
         "Documents": _record(
-            "The documents of one generation.",
-            documents=_list(_ref("Listed"), "in the order of their paths"),
+            "Some of the documents of one generation.",
+            documents=_list(_ref("Listed"), "in the order of their paths", maxItems=MAX_LISTED),
+            total=_whole("how many documents there are in all"),
+            next=_or_null(_address("where the list goes on"), "null when it ends here"),
             index=_ref("Index"),
         ),
         "Listed": _record("A document without its text.", **_document_fields()),

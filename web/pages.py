@@ -40,6 +40,7 @@ from web.trace import trace
 pages = Blueprint("pages", __name__)
 THEMES = ("auto", "light", "dark")
 _THEME_SECONDS = 365 * 24 * 3600
+_LISTED = 50  # documents on one page of the list: some 25 kB
 _FILTER_DOCUMENTS = 40  # with more, the filter offers those of the result; the list of documents has them all
 NEIGHBOUR_CHARS = 300  # of the text before and after a passage: enough to see what it is about
 _WORDS_A_MINUTE = 230  # silent reading of non-fiction: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
@@ -121,8 +122,11 @@ def home() -> str | tuple[str, int]:
 
 @pages.get("/documents")
 def documents() -> str:
-    """List the documents."""
+    """List the documents, page by page; only those of the page are read."""
     index = _service().index
+    last = -(-len(index.documents) // _LISTED)
+    page = _number_of_address("page", last)
+    first = (page - 1) * _LISTED
     listed = [
         {
             "document": document,
@@ -130,9 +134,12 @@ def documents() -> str:
             "sections": len(headings_of(document)),
             "passages": len(index.passages_of(document.id)),
         }
-        for document in index.documents.values()
+        for document in index.documents.stretch(first, first + _LISTED)
     ]
-    return render_template("documents.html", listed=listed, index=index)
+    linked = [number for number in sorted({1, page - 1, page, page + 1, last}) if 1 <= number <= last]
+    return render_template(
+        "documents.html", listed=listed, index=index, first=first, page=page, last=last, linked=linked
+    )
 
 
 @pages.get("/documents/<document_id>")
@@ -333,8 +340,13 @@ def _part_number(parts: list[tuple[int, int]], headings: list[Any], place: Place
     for heading in headings:
         if heading.id == section:
             return part_at(parts, heading.block.start)
-    wanted = request.args.get("part", "1")
-    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 and 1 <= int(wanted) <= len(parts)):
+    return _number_of_address("part", len(parts))
+
+
+def _number_of_address(name: str, last: int) -> int:
+    """Return which of the pages or parts, 1 to `last`, is asked for: the first if the address does not say."""
+    wanted = request.args.get(name, "1")
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 and 1 <= int(wanted) <= last):
         raise NotFound
     return int(wanted)
 

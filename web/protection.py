@@ -145,6 +145,7 @@ def _open_to_origins(app: Flask, origins: str) -> None:
         methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=[
+            "Link",
             "Retry-After",
             "X-RateLimit-Limit",
             "X-RateLimit-Remaining",

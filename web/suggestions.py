@@ -1,7 +1,6 @@
 """What can be asked: suggestions while typing and the example questions of the empty page, from one generation."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Literal
@@ -16,6 +15,7 @@ from web.render import headings_of
 SUGGESTIONS = 7
 EXAMPLES = 4
 _SECTIONS_OF_DOCUMENTS = 2000  # reading them takes about a second, once; beyond, only questions are suggested
+_EXAMPLES_LOOKED_AT = 5000  # from all over the corpus; the passage of each is read, once a generation
 _EXAMPLES_TRIED = 20  # answering one takes some hundredths of a second
 _EXAMPLE = re.compile(r"[A-Z][^\n]{18,68}\?")  # a whole, short question: no keywords, nothing that wraps on a phone
 
@@ -30,7 +30,15 @@ class Suggestion:
     href: str
 
 
-_kept_sections: WeakKeyDictionary[Index, list[Suggestion]] = WeakKeyDictionary()
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What can be suggested from one generation, with its texts as they are compared with what is typed."""
+
+    questions: list[str]  # folded, in the order of the index
+    sections: list[tuple[str, Suggestion]]  # the first folded; none where there are too many documents to read
+
+
+_known: WeakKeyDictionary[Index, _Known] = WeakKeyDictionary()
 
 
 def suggest(index: Index, typed: str, limit: int = SUGGESTIONS) -> list[Suggestion]:
@@ -38,22 +46,23 @@ def suggest(index: Index, typed: str, limit: int = SUGGESTIONS) -> list[Suggesti
     words = [fold(word) for word in typed.split()]
     if not words:
         return []
-    questions = [(_fit(q.text, words), number) for number, q in enumerate(index.questions)]
+    known = _known_of(index)
+    begins = [re.compile(rf"\b{re.escape(word)}") for word in words]
+    fits = ((_fit(text, words[0], begins), number) for number, text in enumerate(known.questions))
     # Whole questions come before lists of keywords.
-    best = sorted((not index.questions[number].text.endswith("?"), -fit, number) for fit, number in questions if fit)
-    found = [_question(index, number) for *_, number in best]
-    unique = {suggestion.text.casefold(): suggestion for suggestion in reversed(found)}
+    best = sorted((not index.questions[number].text.endswith("?"), -fit, number) for fit, number in fits if fit)
+    unique = {index.questions[number].text.casefold(): number for *_, number in reversed(best)}
     kept = list(reversed(unique.values()))
-    sections = list(islice(_sections(index, words), limit))
+    sections = list(islice((section for text, section in known.sections if _fit(text, words[0], begins)), limit))
     room = max(limit - len(sections), limit - limit // 3)  # a third is left to sections when there are any
-    return [*kept[:room], *sections][:limit]
+    return [*(_question(index, number) for number in kept[:room]), *sections][:limit]
 
 
 def examples(service: Service) -> list[str]:
     """Return questions of the corpus that are answered with high confidence, from documents as different as can be."""
     index = service.index
     by_document: dict[str, list[str]] = {}
-    for question in index.questions:
+    for question in index.questions[:: len(index.questions) // _EXAMPLES_LOOKED_AT + 1]:
         if _EXAMPLE.fullmatch(question.text):
             by_document.setdefault(index.passages[question.passage].document_id, []).append(question.text)
     in_turn = [text for texts in zip_longest(*by_document.values()) for text in texts if text]
@@ -81,25 +90,23 @@ def _question(index: Index, number: int) -> Suggestion:
     return Suggestion("question", question.text, document.title, "")
 
 
-def _sections(index: Index, words: list[str]) -> Iterator[Suggestion]:
-    return (section for section in _all_sections(index) if _fit(section.text, words))
-
-
-def _all_sections(index: Index) -> list[Suggestion]:
-    """Return the sections of all documents; none, where there are too many to read them all."""
-    if index not in _kept_sections:
+def _known_of(index: Index) -> _Known:
+    if index not in _known:
         documents = index.documents.values() if len(index.documents) <= _SECTIONS_OF_DOCUMENTS else ()
-        _kept_sections[index] = [
+        sections = [
             Suggestion("section", heading.text, one.title, f"/documents/{one.id}?section={heading.id}#{heading.id}")
             for one in documents
             for heading in headings_of(one)
         ]
-    return _kept_sections[index]
+        _known[index] = _Known(
+            questions=[fold(question.text) for question in index.questions],
+            sections=[(fold(section.text), section) for section in sections],
+        )
+    return _known[index]
 
 
-def _fit(text: str, words: list[str]) -> int:
-    """Return 0 unless every typed word begins a word of the text; more when the text begins with them."""
-    folded = fold(text)
-    if not all(re.search(rf"\b{re.escape(word)}", folded) for word in words):
+def _fit(text: str, first: str, begins: list[re.Pattern[str]]) -> int:
+    """Return 0 unless every typed word begins a word of the text; more when the text begins with the first one."""
+    if not all(begin.search(text) for begin in begins):
         return 0
-    return 2 if folded.startswith(words[0]) else 1
+    return 2 if text.startswith(first) else 1
