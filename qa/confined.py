@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 WAITING = 10  # a call may take so many times its limit when it waits: for a slow disk, for other programs
 _CHILD = "from qa.confined import main; main()"
+_OUT_OF_MEMORY = pickle.dumps((False, MemoryError()))
 _Result = TypeVar("_Result")
 
 
@@ -150,5 +151,7 @@ def _set_timers(max_seconds: float) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     try:
         return pickle.dumps((True, function(*arguments)))
+    except MemoryError:
+        return _OUT_OF_MEMORY  # there may be no room to make an answer
     except Exception as error:  # noqa: BLE001 - all of them are raised again where the call was made
         return pickle.dumps((False, error))
