@@ -1,6 +1,6 @@
 """Measure how build, memory, speed and quality change as an index grows.
 
-    python benchmarks/growth.py FOLDER… [--sizes 1000 10000 100000 1000000] [--out growth.json]
+    python -m benchmarks.growth FOLDER… [--sizes 1000 10000 100000 1000000] [--out growth.json]
 
 Each FOLDER is a retrieval set in the BEIR layout. Its texts are embedded once and kept in --work. An index of a size is
 made of them and filled up with synthetic passages: three sentences of the sets each under a heading of invented words,
@@ -14,12 +14,15 @@ Times are those of the clock and, beside them, of the processor, which other pro
 import argparse
 import hashlib
 import json
-import resource
+import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +33,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from benchmarks.running import ask_path, serving
 from qa.answer import answer
 from qa.beir import BeirQuery, read_beir
 from qa.documents import Document, parse_document
@@ -39,24 +43,29 @@ from qa.index import (
     Manifest,
     Parts,
     Pointer,
+    begin_generation,
+    finish_generation,
     generation_folder,
     open_index,
     read_pointer,
-    write_generation,
     write_pointer,
 )
 from qa.late import TokenStore
 from qa.metrics import ndcg
-from qa.nearest import cosines, is_exact, nearest
+from qa.nearest import as_kept, cosines, is_exact, nearest
 from qa.passages import Passage
 from qa.rebuild import build
 from qa.search import CANDIDATES
+from qa.storage import scratch_array
 from qa.vectors import DEFAULT_MODEL, Embedder
 
+COMMAND = [sys.executable, "-m", "benchmarks.growth"]
 SEED = 1
 SENTENCES = 3  # of a filler passage
+BLOCK = 2**14  # vectors that are made at once
 QUESTIONS = 200
 RECALL_QUESTIONS = 50
+COLD_QUESTIONS = 50
 JUDGED_PASSAGES = 900  # the documents at the beginning, which the questions are about; in every index
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va wo xa yi zu".split()
 
@@ -68,7 +77,6 @@ class Real:
     manifest: Manifest  # of one of the sets
     documents: list[Document]
     passages: list[Passage]
-    passage_vectors: NDArray[np.float32]
     sentence_vectors: NDArray[np.float32]
     tokens: TokenStore
     queries: list[BeirQuery]  # about documents that every index holds
@@ -99,7 +107,7 @@ def main() -> None:
             _embedded(folder, arguments.work / folder.name)
         for size in arguments.sizes:
             print(f"{size:,} passages …", file=sys.stderr)
-            command = [sys.executable, __file__, *map(str, arguments.folders), "--work", str(arguments.work)]
+            command = [*COMMAND, *map(str, arguments.folders), "--work", str(arguments.work)]
             done = subprocess.run([*command, "--one", str(size)], check=True, stdout=subprocess.PIPE)
             rows = sorted(
                 [*(r for r in rows if r["passages"] != size), json.loads(done.stdout)], key=itemgetter("passages")
@@ -118,7 +126,7 @@ def to_table(rows: list[dict[str, Any]]) -> str:
         "writing the index, s (processor s)": lambda r: (
             f"{r['write_seconds']:.0f} ({r['write_processor_seconds']:.0f})"
         ),
-        "memory of writing, peak MB": lambda r: f"{r['write_peak_mb']:,.0f}",
+        "own memory while writing, peak MB": lambda r: f"{r['write_own_peak_mb']:,.0f}",
         "index on disk, MB": lambda r: f"{r['disk_mb']:,.0f}",
         "opening, s": lambda r: f"{r['open_seconds']:.1f}",
         "own memory of the index, MB": lambda r: f"{r['memory_after_mb']['own'] - r['memory_before_mb']['own']:.0f}",
@@ -127,11 +135,15 @@ def to_table(rows: list[dict[str, Any]]) -> str:
         ),
         "question p50 / p95, ms": lambda r: f"{r['p50_ms']:.0f} / {r['p95_ms']:.0f}",
         "the same, processor ms": lambda r: f"{r['processor_p50_ms']:.0f} / {r['processor_p95_ms']:.0f}",
+        "over HTTP p50 / p95, ms": lambda r: f"{r['http_p50_ms']:.0f} / {r['http_p95_ms']:.0f}",
+        "the first 50, nothing in the file cache": lambda r: (
+            f"{r['http_cold_p50_ms']:.0f} / {r['http_cold_p95_ms']:.0f}"
+        ),
         "nearest vectors": lambda r: r["search"],
         "recall@100": lambda r: f"{r['recall@100']:.3f}",
         "candidates found": lambda r: f"{r['candidates_found']:.3f}",
         "nearest, processor ms": lambda r: f"{r['nearest_processor_ms']:.1f}",
-        "flat, processor ms": lambda r: f"{r['flat_processor_ms']:.1f}" if "flat_processor_ms" in r else "–",
+        "flat, processor ms": lambda r: f"{r['flat_processor_ms']:.1f}",
         "flat, MB": lambda r: f"{r['flat_mb']:,.0f}",
         "hit@1": lambda r: f"{r['hit@1']:.3f}",
         "nDCG@10": lambda r: f"{r['ndcg@10']:.3f}",
@@ -155,13 +167,12 @@ def read_real(folders: list[Path], work: Path) -> Real:
             groups.append((index, index.passages_of(name)))
             documents.append(replace(document, id=f"{folder.name} {name}"))  # the sets count from the same number
     order = np.random.default_rng(SEED).permutation(len(documents))
-    parts: dict[str, list[Any]] = {"p": [], "s": [], "states": [], "sentence": [], "lengths": []}
+    parts: dict[str, list[Any]] = {"s": [], "states": [], "sentence": [], "lengths": []}
     for number in order:
         index, rows = groups[number]
         for row in rows:
             passages.append(replace(index.passages[row], document_id=documents[number].id))
             first, after = index.sentence_rows[row : row + 2]
-            parts["p"].append(index.vectors.reconstruct(row))
             parts["s"].append(index.vectors.reconstruct_n(int(first), int(after - first)))
             start, end = index.tokens.starts[row : row + 2]
             parts["states"].append(index.tokens.states[start:end])
@@ -188,7 +199,6 @@ def read_real(folders: list[Path], work: Path) -> Real:
         index.manifest,
         documents,
         passages,
-        np.array(parts["p"]),
         np.concatenate(parts["s"]),
         tokens,
         [about[number] for number in chosen],
@@ -212,9 +222,9 @@ def texts_a_second(real: Real) -> tuple[float, float]:
     On so many idle cores as there are WORKERS: reckoned by processor times, which other programs change less.
     """
     embedder, sentences, passages = Embedder(DEFAULT_MODEL), real.texts[:100], real.passages[:30]
-    embedder.encode_all(sentences[:2], lambda _: None)
+    list(embedder.encode_all(sentences[:2]))
     began = time.process_time()
-    embedder.encode_all(sentences, lambda _: None)
+    list(embedder.encode_all(sentences))
     between = time.process_time()
     list(encode_all(lambda passage: token_encoder().encode_passage(passage.text), passages))
     return WORKERS * len(sentences) / (between - began), WORKERS * len(passages) / (time.process_time() - between)
@@ -244,8 +254,8 @@ class Mixed:
         return np.concatenate([self._head[places[places < len(self._head)]], mixed])
 
 
-def make_parts(real: Real, size: int, scratch: Path) -> Parts:
-    """Return an index of `size` passages; token states lie in a file in `scratch`."""
+def make_parts(real: Real, size: int, scratch: Path) -> tuple[Parts, TokenStore]:
+    """Return an index of `size` passages; vectors and token states lie in files in `scratch`."""
     generator = np.random.default_rng(SEED)
     kept = min(size, len(real.passages))
     documents = {passage.document_id for passage in real.passages[:kept]}
@@ -260,17 +270,19 @@ def make_parts(real: Real, size: int, scratch: Path) -> Parts:
         for number, (name, row) in enumerate(zip(names, drawn, strict=True))
     ]
     other = real.pool[generator.integers(0, len(real.pool), (filler, SENTENCES))]
-    return Parts(
+    mixed = Mixed(
+        real.sentence_vectors[:sentences], real.sentence_vectors, np.stack([drawn, other], axis=2).reshape(-1, 2)
+    )
+    vectors = scratch_array(scratch, np.float32, (len(mixed), real.sentence_vectors.shape[1]))
+    for first in range(0, len(mixed), BLOCK):
+        vectors[first : first + BLOCK] = as_kept(mixed[first : first + BLOCK], len(mixed))
+    parts = Parts(
         documents=[d for d in real.documents if d.id in documents] + [document for document, _ in made],
         passages=passages + [passage for _, passage in made],
         questions=[],
-        passage_vectors=Mixed(real.passage_vectors[:kept], real.sentence_vectors, drawn[:, :2]),
-        sentence_vectors=Mixed(
-            real.sentence_vectors[:sentences], real.sentence_vectors, np.stack([drawn, other], axis=2).reshape(-1, 2)
-        ),
-        question_vectors=np.zeros((0, real.passage_vectors.shape[1]), dtype=np.float32),
-        tokens=_tokens(real, kept, drawn, scratch),
+        vectors=vectors,
     )
+    return parts, _tokens(real, kept, drawn, scratch)
 
 
 def _filler(number: int, name: int, sentences: list[str]) -> tuple[Document, Passage]:
@@ -329,25 +341,29 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
     folder = work / f"size-{size}"
     shutil.rmtree(folder, ignore_errors=True)
     with TemporaryDirectory(dir=work) as scratch:
-        parts = make_parts(real, size, Path(scratch))
+        parts, tokens = make_parts(real, size, Path(scratch))
         manifest = replace(
             real.manifest,
             id=hashlib.sha256(f"growth {size}".encode()).hexdigest()[:16],
             documents=len(parts.documents),
             passages=size,
-            sentences=len(parts.sentence_vectors),
+            sentences=len(parts.vectors),
             files={},
         )
         began, processor = time.perf_counter(), time.process_time()
-        write_generation(folder, manifest, parts)
+        with _peak_of_own_memory() as peak:
+            aside = begin_generation(folder, manifest.id)
+            for spec in fields(TokenStore):
+                np.save(aside / f"tokens.{spec.name}.npy", getattr(tokens, spec.name))
+            finish_generation(folder, manifest, parts)
         figures = {
             "passages": size,
             "real_passages": min(size, len(real.passages)),
-            "vectors": len(parts.passage_vectors) + len(parts.sentence_vectors),
-            "tokens": len(parts.tokens.states),
+            "vectors": len(parts.vectors),
+            "tokens": len(tokens.states),
             "write_seconds": time.perf_counter() - began,
             "write_processor_seconds": time.process_time() - processor,
-            "write_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "write_own_peak_mb": max(peak),
         }
     write_pointer(folder, Pointer(manifest.id, "2000-01-01T00:00:00+00:00", None, None))
     root = generation_folder(folder, manifest.id)
@@ -359,7 +375,7 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
     }
     queries = work / "queries.json"
     queries.write_text(json.dumps([[query.text, query.relevant] for query in real.queries]), encoding="utf-8")
-    child = [sys.executable, __file__, "-", "--work", str(work), "--ask", str(folder)]
+    child = [*COMMAND, "-", "--work", str(work), "--ask", str(folder)]
     asked = subprocess.run(child, check=True, stdout=subprocess.PIPE)
     shutil.rmtree(folder)
     vectors, passages = texts_a_second(real)
@@ -370,6 +386,7 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
 def ask(folder: Path, queries: Path) -> dict[str, Any]:
     """Open an index, ask all questions in this process, which does nothing else, and return the figures."""
     asked = json.loads(queries.read_text(encoding="utf-8"))
+    served = over_http(folder, [text for text, _ in asked])
     embedder = Embedder(DEFAULT_MODEL)
     embedder.encode("warm")
     token_encoder().encode_query("warm")
@@ -389,19 +406,49 @@ def ask(folder: Path, queries: Path) -> dict[str, Any]:
         gains.append(ndcg(ranking, relevant, 10))
     after = _memory_mb()
     vectors = np.array([embedder.encode(text) for text, _ in asked[:RECALL_QUESTIONS]])
+    return (
+        {
+            "open_seconds": opened,
+            "memory_before_mb": before,
+            "memory_after_mb": after,
+            "p50_ms": float(np.percentile(clock[5:], 50)),
+            "p95_ms": float(np.percentile(clock[5:], 95)),
+            "processor_p50_ms": float(np.percentile(processor[5:], 50)),
+            "processor_p95_ms": float(np.percentile(processor[5:], 95)),
+            "stages_p50_ms": {name: float(np.median([s.get(name, 0.0) for s in stages[5:]])) for name in stages[-1]},
+            "hit@1": float(np.mean(hits[5:])),
+            "ndcg@10": float(np.mean(gains[5:])),
+            "questions": len(asked),
+        }
+        | served
+        | _against_exact(index, vectors)
+    )
+
+
+def over_http(folder: Path, questions: list[str]) -> dict[str, float]:
+    """Ask a server all questions twice: first when none of the index is in the file cache, then when all is."""
+    with TemporaryDirectory() as scratch, serving(folder, Path(scratch) / "server.log") as server:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        connection = server.connection()
+
+        def milliseconds(question: str, k: int) -> float:
+            began = time.perf_counter()
+            status, _ = server.get(ask_path(question, k), connection)
+            assert status == 200, status
+            return 1000 * (time.perf_counter() - began)
+
+        cold = [milliseconds(question, 5) for question in questions][:COLD_QUESTIONS]
+        warm = [milliseconds(question, 6) for question in questions]  # another k: no reply comes from the cache
+        connection.close()
     return {
-        "open_seconds": opened,
-        "memory_before_mb": before,
-        "memory_after_mb": after,
-        "p50_ms": float(np.percentile(clock[5:], 50)),
-        "p95_ms": float(np.percentile(clock[5:], 95)),
-        "processor_p50_ms": float(np.percentile(processor[5:], 50)),
-        "processor_p95_ms": float(np.percentile(processor[5:], 95)),
-        "stages_p50_ms": {name: float(np.median([s.get(name, 0.0) for s in stages[5:]])) for name in stages[-1]},
-        "hit@1": float(np.mean(hits[5:])),
-        "ndcg@10": float(np.mean(gains[5:])),
-        "questions": len(asked),
-    } | _against_exact(index, vectors)
+        "http_p50_ms": float(np.percentile(warm, 50)),
+        "http_p95_ms": float(np.percentile(warm, 95)),
+        "http_cold_p50_ms": float(np.percentile(cold, 50)),
+        "http_cold_p95_ms": float(np.percentile(cold, 95)),
+    }
 
 
 def _against_exact(index: Index, vectors: NDArray[np.float32]) -> dict[str, Any]:
@@ -424,15 +471,32 @@ def _against_exact(index: Index, vectors: NDArray[np.float32]) -> dict[str, Any]
         "nearest_processor_ms": float(np.median(times)),
         "flat_mb": index.vectors.ntotal * vectors.shape[1] * 4 / 1e6,
     }
-    if index.vectors.ntotal <= 1_000_000:
-        flat = faiss.IndexFlatIP(vectors.shape[1])
-        for row in range(0, index.vectors.ntotal, 65_536):
-            flat.add(index.vectors.reconstruct_n(row, min(65_536, index.vectors.ntotal - row)))
-        began = time.process_time()
-        for vector in vectors:
-            flat.search(vector[np.newaxis], 300)
-        figures["flat_processor_ms"] = 1000 * (time.process_time() - began) / len(vectors)
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    for row in range(0, index.vectors.ntotal, 65_536):
+        flat.add(index.vectors.reconstruct_n(row, min(65_536, index.vectors.ntotal - row)))
+    began = time.process_time()
+    for vector in vectors:
+        flat.search(vector[np.newaxis], 300)
+    figures["flat_processor_ms"] = 1000 * (time.process_time() - began) / len(vectors)
     return figures
+
+
+@contextmanager
+def _peak_of_own_memory() -> Iterator[list[float]]:
+    """Yield a list of the memory of this process while something is done, pages of mapped files left out."""
+    seen, done = [_memory_mb()["own"]], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.02):
+            seen.append(_memory_mb()["own"])
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        looking.join()
 
 
 def _memory_mb() -> dict[str, float]:

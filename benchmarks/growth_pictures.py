@@ -1,6 +1,6 @@
 """Draw the figures of benchmarks/growth.py.
 
-    python benchmarks/growth_pictures.py [benchmarks/growth.json]
+    python -m benchmarks.growth_pictures [benchmarks/growth.json]
 
 Writes docs/pictures/growth-memory.svg, growth-time.svg and growth-quality.svg.
 """

@@ -1,6 +1,6 @@
 """Compare kinds of Faiss indexes: what building, memory and a question cost, and how much of the truth they find.
 
-    python benchmarks/nearest.py FOLDER… [--rows 100000]
+    python -m benchmarks.nearest FOLDER… [--rows 100000]
 
 The vectors are those of benchmarks/growth.py: mixtures of real sentences of the retrieval sets in FOLDER. Each kind
 but the exact one is refined: what it finds is compared again with vectors in half precision. Times are of the
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from growth import RECALL_QUESTIONS, SEED, Mixed, read_real
 
+from benchmarks.growth import RECALL_QUESTIONS, SEED, Mixed, read_real
 from qa.vectors import DEFAULT_MODEL, Embedder
 
 WANTED = 300  # as a search asks for

@@ -25,6 +25,7 @@ from qa.cli import main as qa
 from qa.documents import Document, parse_document
 
 CLIENT_SECONDS = 30  # a reply that takes longer counts as failed
+START_SECONDS = 300  # an index of 15 GB is read once when it is opened
 _QA = "from qa.cli import main; main()"
 _processes = multiprocessing.get_context("forkserver")
 
@@ -68,9 +69,9 @@ class Server:
         return str(json.loads(body)["index"]) if status == 200 else None
 
 
-def ask_path(question: str) -> str:
+def ask_path(question: str, k: int = 5) -> str:
     """Return the address that asks a question."""
-    return "/api/v1/ask?" + urlencode({"q": question, "k": 5})
+    return "/api/v1/ask?" + urlencode({"q": question, "k": k})
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def serving(index: Path, log: Path) -> Iterator[Server]:
     with log.open("ab") as output:
         process = subprocess.Popen(arguments, stderr=output, stdout=output, env=environment)
     try:
-        wait_for(lambda: b"Serving on http://" in log.read_bytes() or process.poll() is not None, 60)
+        wait_for(lambda: b"Serving on http://" in log.read_bytes() or process.poll() is not None, START_SECONDS)
         address = log.read_text(encoding="utf-8").rpartition("Serving on http://")[2].split()[0]
         yield Server(process, int(address.rpartition(":")[2]), log)
     finally:
