@@ -7,8 +7,9 @@ threads (docs/performance.md).
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -26,6 +27,7 @@ from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, verified
 MAX_TOKENS = 512
 TOKEN_DIMENSION = 96
 WORKERS = 2  # the cores of the machine this is made for
+_AHEAD = 32  # texts that are taken before they are asked for; all of them would be too many to hold
 _QUERY_MARKER, _PASSAGE_MARKER = 1, 2  # [unused0] and [unused1], as the model was trained
 
 _Result = TypeVar("_Result")
@@ -36,10 +38,16 @@ _Second = TypeVar("_Second")
 _helpers = ThreadPoolExecutor(WORKERS, "encoder")
 
 
-def encode_all(encode: Callable[[str], _Result], texts: Sequence[str]) -> Iterator[_Result]:
-    """Yield `encode(text)` for each text, in order, while all workers go on with the next ones."""
+def encode_all(encode: Callable[[str], _Result], texts: Iterable[str]) -> Iterator[_Result]:
+    """Yield `encode(text)` for each text, in order, while all workers go on with the next few."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(encode, texts)
+        pending: deque[Future[_Result]] = deque()
+        for text in texts:
+            pending.append(pool.submit(encode, text))
+            if len(pending) > _AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def side_by_side(first: Callable[[], _First], second: Callable[[], _Second]) -> tuple[_First, _Second]:

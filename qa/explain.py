@@ -17,7 +17,6 @@ from qa.vectors import Embedder
 
 _ABOUT = {
     "keyword": "shared words, rare ones first (BM25)",
-    "dense": "meaning of the passage",
     "sentence": "meaning of its best sentence",  # or of a question attached to it
     "late": "word by word, the passage",
     "late_sentence": "word by word, its best sentence",
@@ -91,7 +90,7 @@ def explain(candidates: Sequence[Hit], hit: Hit) -> Explanation:
     # All passages that fit better by words (or meaning) are candidates too, so within the first ones the rank among the
     # candidates is the rank among all.
     keyword_rank = _rank([other.signals.keyword for other in candidates], hit.signals.keyword)
-    meaning_rank = _rank([_meaning(other) for other in candidates], _meaning(hit))
+    meaning_rank = _rank([other.signals.sentence for other in candidates], hit.signals.sentence)
     rank = next(number for number, other in enumerate(candidates, 1) if other.row == hit.row)
     score_rank = 1 + sum((-other.score, other.row) < (-hit.score, hit.row) for other in candidates)
     return Explanation(
@@ -199,10 +198,6 @@ def _first_stage(index: Index, embedder: Embedder, found: Found) -> tuple[NDArra
     meaning = np.full(len(index.passages), -1.0, dtype=np.float32)
     np.maximum.at(meaning, index.parents, cosines(index.vectors, embedder.encode(found.query.searched)))
     return keyword, meaning
-
-
-def _meaning(hit: Hit) -> float:
-    return max(hit.signals.dense, hit.signals.sentence)
 
 
 def _rank(values: Sequence[float] | NDArray[np.float32], value: float) -> int:

@@ -10,7 +10,7 @@
         passages.jsonl              the passages, in document order; their row number is their line number
         passages.sentences.npy      (passages + 1,) int32: first row in vectors.faiss of the sentences of each passage
         questions.jsonl             attached questions
-        vectors.faiss               unit embeddings: all passages, then all sentences, then all attached questions
+        vectors.faiss               unit embeddings: all sentences of the passages, then all attached questions
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
         vocabulary.*                every word, with the number of passages that hold it
@@ -30,7 +30,7 @@ import shutil
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from qa.documents import Document
 from qa.encoders import token_encoder_id
 from qa.errors import IndexMissing, IndexUnusable
 from qa.formats import Block
-from qa.late import TokenStore
+from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
 from qa.storage import Lines, WordTable, fields_of, mapped_array, to_json, write_lines, write_table
@@ -55,7 +55,7 @@ from qa.words import words_of
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for DEBUG, whatever the program wants
 
-FORMAT = 2  # goes up with everything that changes what a generation holds or how
+FORMAT = 3  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -86,6 +86,11 @@ class Manifest:
     sentences: int
     questions: int
     files: dict[str, str]  # path within the generation: SHA-256
+
+    @property
+    def vectors(self) -> int:
+        """How many rows vectors.faiss has."""
+        return self.sentences + self.questions
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +159,12 @@ class Documents(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a rebuild hands to `write_generation`; vectors are unit rows, float32."""
+    """What a rebuild hands to `finish_generation`."""
 
     documents: Sequence[Document]
     passages: Sequence[Passage]
     questions: Sequence[AttachedQuestion]
-    passage_vectors: NDArray[np.float32]
-    sentence_vectors: NDArray[np.float32]
-    question_vectors: NDArray[np.float32]
-    tokens: TokenStore
+    vectors: NDArray[np.float32]  # of all sentences, then of all attached questions; unit rows, as `qa.nearest.as_kept`
 
 
 # ---------------------------------------------------------------------------------------------------- the pointer
@@ -217,20 +219,22 @@ def generation_folder(folder: Path, generation: str) -> Path:
 # ---------------------------------------------------------------------------------------------------- writing
 
 
-def write_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifest:
-    """Write a generation aside and move it into place whole; return its manifest with the hashes of its files.
+def begin_generation(folder: Path, generation: str) -> Path:
+    """Make the folder in which a generation is written aside, empty, and return it: the tokens go there first."""
+    aside = _aside(folder, generation)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    return aside
+
+
+def finish_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifest:
+    """Write all but the tokens, and move the generation into place whole; return its manifest with the files' hashes.
 
     A folder of the same id stays if it is sound and the same, else it is replaced; whoever has it open keeps its files.
     """
-    final = generation_folder(folder, manifest.id)
-    aside = final.with_name(f".building-{manifest.id}")
-    shutil.rmtree(aside, ignore_errors=True)
-    (aside / "bm25").mkdir(parents=True)
+    final, aside = generation_folder(folder, manifest.id), _aside(folder, manifest.id)
     _write_texts(aside, parts)
-    rows = [parts.passage_vectors, parts.sentence_vectors, parts.question_vectors]
-    write_vectors(make_vectors(rows, manifest.model.dimension), aside / "vectors.faiss")
-    for spec in fields(TokenStore):
-        np.save(aside / f"tokens.{spec.name}.npy", getattr(parts.tokens, spec.name))
+    write_vectors(make_vectors(parts.vectors), aside / "vectors.faiss")
     _write_keyword_index(aside, parts)
     files = {path: sha256_of(aside / path) for path in _files(aside)}
     complete = Manifest(**{**fields_of(manifest), "files": files})
@@ -250,6 +254,10 @@ def write_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifest
     return complete
 
 
+def _aside(folder: Path, generation: str) -> Path:
+    return generation_folder(folder, f".building-{generation}")
+
+
 def _holds(root: Path, manifest: Manifest) -> bool:
     """Tell whether a generation folder holds exactly the files of `manifest`, undamaged."""
     try:
@@ -260,12 +268,12 @@ def _holds(root: Path, manifest: Manifest) -> bool:
     return found == manifest
 
 
-def remove_generations_except(folder: Path, keep: Iterable[str]) -> None:
-    """Remove every other generation and whatever a stopped rebuild left behind."""
-    kept = set(keep)
+def remove_generations_except(folder: Path, keep: Iterable[str] | None) -> None:
+    """Remove whatever a stopped rebuild left behind, and every generation that is not to be kept; None keeps all."""
+    kept = None if keep is None else set(keep)
     _new_pointer(folder).unlink(missing_ok=True)
     for path in (folder / _GENERATIONS).glob("*"):
-        if path.name not in kept:
+        if path.name.startswith(".") or (kept is not None and path.name not in kept):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -276,17 +284,17 @@ def _write_texts(root: Path, parts: Parts) -> None:
     write_lines(root / "passages.jsonl", map(to_json, parts.passages))
     write_lines(root / "questions.jsonl", map(to_json, parts.questions))
     passages_in = Counter(passage.document_id for passage in parts.passages)
-    np.save(root / "documents.passages.npy", _starts(0, [passages_in[document.id] for document in parts.documents]))
+    np.save(root / "documents.passages.npy", _starts([passages_in[document.id] for document in parts.documents]))
     counts = [len(passage.sentences) for passage in parts.passages]
-    np.save(root / "passages.sentences.npy", _starts(len(counts), counts))
+    np.save(root / "passages.sentences.npy", _starts(counts))
     numbers = np.arange(len(counts), dtype=np.int32)
     of_questions = np.array([question.passage for question in parts.questions], dtype=np.int32)
-    np.save(root / "parents.npy", np.concatenate([numbers, np.repeat(numbers, counts), of_questions]))
+    np.save(root / "parents.npy", np.concatenate([np.repeat(numbers, counts), of_questions]))
 
 
-def _starts(first: int, counts: Sequence[int]) -> NDArray[np.int32]:
-    """Return where each of some groups begins that follow each other from `first`, then where the last one ends."""
-    return np.concatenate([[first], first + np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
+def _starts(counts: Sequence[int]) -> NDArray[np.int32]:
+    """Return where each of some groups begins that follow each other, then where the last one ends."""
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
 
 
 def _write_keyword_index(root: Path, parts: Parts) -> None:
@@ -305,6 +313,7 @@ def _write_keyword_index(root: Path, parts: Parts) -> None:
     if not numbers:  # bm25s cannot index a corpus without a single word: one that no question can hold stands in
         numbers["\0"] = 0
         texts = [array("i", [0])] * len(texts)
+    (root / "bm25").mkdir()
     keywords = bm25s.BM25()
     keywords.index(Tokenized(ids=texts, vocab=numbers), create_empty_token=False, show_progress=False)
     write_table(root / "vocabulary.txt", vocabulary)
@@ -348,7 +357,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         vectors=read_vectors(root / "vectors.faiss"),
         parents=mapped_array(root / "parents.npy"),
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
-        tokens=TokenStore(**{spec.name: mapped_array(root / f"tokens.{spec.name}.npy") for spec in fields(TokenStore)}),
+        tokens=read_tokens(root),
         vocabulary=WordTable(root / "vocabulary.txt"),
         bm25=keywords,
         _document_rows=document_rows,

@@ -6,14 +6,18 @@ Source: Khattab and Zaharia, "ColBERT: Efficient and Effective Passage Search vi
 BERT", 2020. Weighting the question's tokens by their rarity in the index is ours: measured in docs/evaluation.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa.encoders import TOKEN_DIMENSION, TokenStates
 from qa.passages import Passage
+from qa.storage import ArrayWriter, mapped_array
 
 VOCABULARY = 30522  # of the token encoder
 CONTEXT = -1  # number of the "sentence" of tokens that stand in the context in front of a passage
@@ -27,6 +31,10 @@ class TokenStore:
     sentence: NDArray[np.int16]  # (n,) number of the token's sentence within its passage, or CONTEXT
     starts: NDArray[np.int64]  # (passages + 1,) first token of each passage, then n
     frequency: NDArray[np.int32]  # (VOCABULARY,) number of passages that hold each token
+
+    def states_of(self, passage: int) -> NDArray[np.int8]:
+        """Return the states of one passage's tokens, shape (n, 96)."""
+        return self.states[self.starts[passage] : self.starts[passage + 1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +61,44 @@ def sentence_of_tokens(passage: Passage, starts: NDArray[np.int32]) -> NDArray[n
     return np.where(offsets < 0, CONTEXT, np.maximum(numbers, 0)).astype(np.int16)
 
 
-def build_store(
-    states: Sequence[NDArray[np.int8]], sentences: Sequence[NDArray[np.int16]], ids: Sequence[NDArray[np.int32]]
-) -> TokenStore:
-    """Return the store of passages given in order; each passage brings states, sentence numbers and token ids."""
-    frequency = np.zeros(VOCABULARY, dtype=np.int32)
-    for passage_ids in ids:
-        frequency[np.unique(passage_ids)] += 1
-    lengths = [len(rows) for rows in states]
-    return TokenStore(
-        states=np.concatenate([np.zeros((0, TOKEN_DIMENSION), dtype=np.int8), *states]),
-        sentence=np.concatenate([np.zeros(0, dtype=np.int16), *sentences]),
-        starts=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
-        frequency=frequency,
-    )
+class TokenWriter:
+    """Takes the tokens of passages, one passage after the other, and has only where each begins in memory."""
+
+    def __init__(self, states: ArrayWriter, sentence: ArrayWriter) -> None:
+        self._states, self._sentence = states, sentence
+        self.starts = array("q", [0])  # as in TokenStore, like the next
+        self.frequency = np.zeros(VOCABULARY, dtype=np.int32)
+
+    def add(self, states: NDArray[np.int8], sentence: NDArray[np.int16], ids: NDArray[np.int32]) -> None:
+        """Add the next passage: for each of its tokens the state, the number of its sentence, and the vocabulary id."""
+        self._states.append(states)
+        self._sentence.append(sentence)
+        self.starts.append(self.starts[-1] + len(states))
+        self.frequency[np.unique(ids)] += 1
+
+    def states_of(self, passage: int) -> NDArray[np.int8]:
+        """Return the states of a passage that was added."""
+        return self._states.read(self.starts[passage], self.starts[passage + 1])
+
+
+@contextmanager
+def writing_tokens(folder: Path) -> Iterator[TokenWriter]:
+    """Yield what takes the tokens of passages; in the end they lie in the folder, for `read_tokens`."""
+    states = ArrayWriter(_file(folder, "states"), np.int8, (TOKEN_DIMENSION,))
+    with states, ArrayWriter(_file(folder, "sentence"), np.int16) as sentence:
+        writer = TokenWriter(states, sentence)
+        yield writer
+    np.save(_file(folder, "starts"), np.array(writer.starts, dtype=np.int64))
+    np.save(_file(folder, "frequency"), writer.frequency)
+
+
+def read_tokens(folder: Path) -> TokenStore:
+    """Map the tokens in a folder."""
+    return TokenStore(**{spec.name: mapped_array(_file(folder, spec.name)) for spec in fields(TokenStore)})
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"tokens.{name}.npy"
 
 
 def token_weights(store: TokenStore, ids: NDArray[np.int32]) -> NDArray[np.float32]:

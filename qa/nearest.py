@@ -6,7 +6,6 @@ its figures: docs/scaling.md.
 Source: Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011 (the inverted file with re-ranking).
 """
 
-from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 from pathlib import Path
 
@@ -26,24 +25,28 @@ def is_exact_for(count: int) -> bool:
     return count <= EXACT_ROWS
 
 
-def make_vectors(parts: Sequence[NDArray[np.float32]], dimension: int) -> faiss.Index:
-    """Return the index of unit rows, in the order of the parts; the same rows give the same index.
+def as_kept(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return rows as an index of `count` vectors gives them back: rounded to half precision where it is approximate."""
+    return rows if is_exact_for(count) else rows.astype(np.float16).astype(np.float32)
+
+
+def make_vectors(rows: NDArray[np.float32]) -> faiss.Index:
+    """Return the index of unit rows (n, d); the same rows give the same index.
 
     Args:
-        parts: each (n, dimension), float32; they may be memory-mapped.
+        rows: `as_kept` of n, so that vectors which are taken over from an index make the same one again; float32. They
+            may be memory-mapped: they are read in place, and added at once, since what grows by pieces is copied each
+            time.
     """
-    count = sum(map(len, parts))
+    count, dimension = rows.shape
     if is_exact_for(count):
         exact = faiss.IndexFlatIP(dimension)
-        for block in _blocks(parts):
-            exact.add(block)
+        exact.add(rows)
         return exact
     lists = round(_LISTS * sqrt(count))
     found = faiss.index_factory(dimension, f"IVF{lists},SQ8,Refine(SQfp16)", faiss.METRIC_INNER_PRODUCT)
-    step = max(1, count // (_TRAINED * lists))
-    found.train(np.concatenate([_rounded(part[::step]) for part in parts]))
-    for block in _blocks(parts):
-        found.add(_rounded(block))
+    found.train(rows[:: max(1, count // (_TRAINED * lists))])
+    found.add(rows)
     return found
 
 
@@ -97,14 +100,3 @@ def cosines(index: faiss.Index, vectors: NDArray[np.float32]) -> NDArray[np.floa
     """
     blocks = np.array_split(np.arange(index.ntotal), ceil(index.ntotal / _BLOCK))
     return np.concatenate([index.reconstruct_batch(rows) @ vectors for rows in blocks])
-
-
-def _blocks(parts: Sequence[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    for part in parts:
-        for first in range(0, len(part), _BLOCK):
-            yield np.ascontiguousarray(part[first : first + _BLOCK])
-
-
-def _rounded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round to what is kept, so that vectors which are taken over from an index make the same one again."""
-    return rows.astype(np.float16).astype(np.float32)

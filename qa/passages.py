@@ -26,7 +26,7 @@ class Passage:
     start: int  # in code points of the document's text
     end: int  # exclusive
     text: str
-    sentences: tuple[Span, ...]  # in code points of the document's text, in order, within start..end
+    sentences: tuple[Span, ...]  # at least one; in code points of the document's text, in order, within start..end
     context: str  # title, headings and, within a list, its lead-in: put in front when embedding, never cited
 
 

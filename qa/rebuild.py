@@ -1,10 +1,10 @@
 """Make the index of a corpus: everything is written aside, then one pointer moves."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import compress
 from pathlib import Path
 from time import perf_counter
 
@@ -23,19 +23,23 @@ from qa.index import (
     Manifest,
     Parts,
     Pointer,
+    begin_generation,
+    finish_generation,
     open_generation,
     read_pointer,
     records_hash,
     remove_generations_except,
-    write_generation,
     write_pointer,
 )
-from qa.late import TokenStore, build_store, quantize, sentence_of_tokens
-from qa.nearest import is_exact, is_exact_for
+from qa.late import quantize, sentence_of_tokens, writing_tokens
+from qa.nearest import as_kept, is_exact, is_exact_for
 from qa.passages import MAX_CHARS, OVERLAP_CHARS, TARGET_CHARS, Passage, passages_of
 from qa.sections import sections_of
 from qa.settings import Settings
+from qa.storage import scratch_array
 from qa.vectors import Embedder
+
+_BLOCK = 8192  # vectors that are copied at once
 
 Progress = Callable[[str, int, int], object]  # what is done, how many are done, of how many
 
@@ -54,11 +58,36 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What an earlier generation holds, by the text that it was made of, so that a text is embedded once."""
+class _Content:
+    """What a generation is made of."""
 
-    vectors: dict[str, NDArray[np.float32]]
-    states: dict[str, NDArray[np.int8]]
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    attached: Sequence[tuple[str, range]]  # questions, with the rows of their sections' passages
+
+    def texts(self) -> Iterator[str]:
+        """Yield the texts that get a vector each, in the order of the vectors."""
+        yield from _sentence_texts(self.passages)
+        yield from (question for question, _ in self.attached)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where what is made of each of some texts comes from, so that nothing is made twice; arrays of shape (texts,)."""
+
+    known: NDArray[np.int64]  # number of the same text in the generation before, -1 if it was not there
+    first: NDArray[np.int64]  # number of the first text that is the same
+
+    @property
+    def new(self) -> NDArray[np.bool_]:
+        """Which texts have to go through a model."""
+        new: NDArray[np.bool_] = (self.known < 0) & (self.first == np.arange(len(self.first)))
+        return new
+
+    @property
+    def repeated(self) -> NDArray[np.bool_]:
+        """Which of the others have what an earlier text has."""
+        return (self.known < 0) & ~self.new
 
 
 def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
@@ -88,10 +117,10 @@ def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
 def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) -> Summary:
     corpus = read_corpus(settings.corpus, settings.max_document_bytes, settings.max_document_seconds)
     embedder = Embedder(settings.model)
-    passages, attached = cut(corpus.documents)
-    if not passages:
+    content = _Content(corpus.documents, *cut(corpus.documents))
+    if not content.passages:
         raise CorpusError(f"the documents in {settings.corpus} hold headings but no text below them")
-    manifest = _manifest(corpus.documents, passages, attached, embedder)
+    manifest = _manifest(content, embedder)
     pointer = _usable_pointer(settings.index)
     current = None if force or pointer is None else _open_if_sound(settings.index, pointer.current, pointer.built_at)
     embedded = 0
@@ -103,21 +132,20 @@ def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) 
     if changed:
         try:
             if not there:
-                known = _known(current, manifest)
-                parts, embedded = _embed(corpus.documents, passages, attached, embedder, known, progress)
-                write_generation(settings.index, manifest, parts)
+                embedded = _write(settings.index, manifest, content, embedder, current, progress)
             built_at = datetime.now(UTC).isoformat(timespec="seconds")
             moved = _moved(pointer, manifest.id, built_at)
             write_pointer(settings.index, moved)
-        except OSError:
-            _tidy(settings.index, pointer)  # a full disk is not left full
+        except BaseException:
+            # What is half done is of no use, and a full disk is not left full. The pointer may have moved already.
+            _tidy(settings.index, _usable_pointer(settings.index))
             raise
         _tidy(settings.index, moved)
     return Summary(
         generation=manifest.id,
         changed=changed,
-        documents=len(corpus.documents),
-        passages=len(passages),
+        documents=len(content.documents),
+        passages=len(content.passages),
         embedded=embedded,
         seconds=perf_counter() - began,
         notices=corpus.notices,
@@ -138,24 +166,18 @@ def cut(documents: Sequence[Document]) -> tuple[list[Passage], list[tuple[str, r
 
 def build(documents: Sequence[Document], embedder: Embedder, folder: Path, progress: Progress) -> Index:
     """Index documents that are already in memory in a folder of their own, and open the index."""
-    passages, attached = cut(documents)
-    manifest = _manifest(documents, passages, attached, embedder)
-    parts, _ = _embed(documents, passages, attached, embedder, _Known({}, {}), progress)
-    write_generation(folder, manifest, parts)
+    content = _Content(documents, *cut(documents))
+    manifest = _manifest(content, embedder)
+    _write(folder, manifest, content, embedder, None, progress)
     return open_generation(folder, manifest.id, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _manifest(
-    documents: Sequence[Document],
-    passages: Sequence[Passage],
-    attached: Sequence[tuple[str, range]],
-    embedder: Embedder,
-) -> Manifest:
+def _manifest(content: _Content, embedder: Embedder) -> Manifest:
     """Return the manifest of what is to be built; its id is a hash of everything that goes in."""
     model = embedder.info
     late = token_encoder_id()
-    corpus = records_hash(documents)
-    ingredients = (str(FORMAT), corpus, records_hash(passages), model.name, model.sha256, late)
+    corpus = records_hash(content.documents)
+    ingredients = (str(FORMAT), corpus, records_hash(content.passages), model.name, model.sha256, late)
     return Manifest(
         format=FORMAT,
         id=hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:16],
@@ -163,10 +185,10 @@ def _manifest(
         model=model,
         late_interaction=late,
         settings={"target_chars": TARGET_CHARS, "max_chars": MAX_CHARS, "overlap_chars": OVERLAP_CHARS},
-        documents=len(documents),
-        passages=len(passages),
-        sentences=sum(len(passage.sentences) for passage in passages),
-        questions=len(attached),
+        documents=len(content.documents),
+        passages=len(content.passages),
+        sentences=sum(len(passage.sentences) for passage in content.passages),
+        questions=len(content.attached),
         files={},
     )
 
@@ -181,9 +203,8 @@ def _moved(pointer: Pointer | None, generation: str, built_at: str) -> Pointer:
 
 
 def _tidy(folder: Path, pointer: Pointer | None) -> None:
-    """Remove everything but the generations that the pointer names; without one, nothing is known to be useless."""
-    if pointer:
-        remove_generations_except(folder, [pointer.current, pointer.previous or ""])
+    """Remove everything but the generations that the pointer names; without one, only what is half done."""
+    remove_generations_except(folder, [pointer.current, pointer.previous or ""] if pointer else None)
 
 
 def _usable_pointer(folder: Path) -> Pointer | None:
@@ -201,98 +222,127 @@ def _open_if_sound(folder: Path, generation: str, built_at: str) -> Index | None
         return None
 
 
-def _known(index: Index | None, manifest: Manifest) -> _Known:
-    """Return the vectors of an earlier generation as far as the same models made them."""
-    known = _Known({}, {})
-    if index is None:
-        return known
-    texts = _passage_texts(index.passages)
-    # The approximate index holds rounded vectors, which are good for another such index only.
-    count = manifest.passages + manifest.sentences + manifest.questions
-    if index.manifest.model == manifest.model and (is_exact(index.vectors) or not is_exact_for(count)):
-        rows = index.vectors.reconstruct_n(0, index.vectors.ntotal)
-        all_texts = [*texts, *_sentence_texts(index.passages), *(question.text for question in index.questions)]
-        known.vectors.update(zip(all_texts, rows, strict=True))
-    if index.manifest.late_interaction == manifest.late_interaction:
-        bounds = pairwise(index.tokens.starts)
-        known.states.update((text, index.tokens.states[a:b]) for text, (a, b) in zip(texts, bounds, strict=True))
-    return known
+def _write(
+    folder: Path, manifest: Manifest, content: _Content, embedder: Embedder, before: Index | None, progress: Progress
+) -> int:
+    """Write a generation; return how many texts had to be embedded for it.
 
+    What is made goes to the disk at once: token states into their file, vectors into one without a name, from which
+    Faiss takes them into memory in the end.
 
-def _embed(
-    documents: Sequence[Document],
-    passages: Sequence[Passage],
-    attached: Sequence[tuple[str, range]],
-    embedder: Embedder,
-    known: _Known,
-    progress: Progress,
-) -> tuple[Parts, int]:
-    """Return all parts of a generation, and how many texts had to be embedded for it."""
-    texts = _passage_texts(passages)
-    sentences = _sentence_texts(passages)
-    questions = [question for question, _ in attached]
-    to_embed = [*texts, *sentences, *questions]
+    Args:
+        before: the generation to take over from, as far as the same models made it.
+    """
+    aside = begin_generation(folder, manifest.id)
+    vectors = scratch_array(aside, np.float32, (manifest.vectors, manifest.model.dimension))
+    to_embed = _sources(content.texts(), _texts_with_vectors(before, manifest))
+    to_encode = _sources(_passage_texts(content.passages), _texts_with_states(before, manifest))
 
     def load() -> None:
-        if not known.vectors.keys() >= set(to_embed):
+        if to_embed.new.any():
             embedder.load()
 
     # To import sentence-transformers takes seconds of one core; the token states do without it.
-    _, (tokens, encoded) = side_by_side(load, lambda: _tokens(passages, texts, known.states, progress))
-    vectors, embedded = _vectors(to_embed, embedder, known.vectors, progress)
-    passage_vectors, sentence_vectors, question_vectors = np.split(vectors, [len(texts), len(texts) + len(sentences)])
-    owner = np.repeat(np.arange(len(passages)), [len(passage.sentences) for passage in passages])
-    placed = []
-    for (question, rows), vector in zip(attached, question_vectors, strict=True):
-        first, after = np.searchsorted(owner, [rows.start, rows.stop])
-        placed.append(AttachedQuestion(question, int(owner[first + np.argmax(sentence_vectors[first:after] @ vector)])))
-    parts = Parts(documents, passages, placed, passage_vectors, sentence_vectors, question_vectors, tokens)
-    return parts, embedded + encoded
+    side_by_side(load, lambda: _write_tokens(aside, content.passages, to_encode, before, progress))
+    _embed(vectors, content.texts(), to_embed, embedder, before, progress)
+    finish_generation(folder, manifest, Parts(content.documents, content.passages, _placed(content, vectors), vectors))
+    return int(to_embed.new.sum() + to_encode.new.sum())
 
 
-def _vectors(
-    texts: Sequence[str], embedder: Embedder, known: dict[str, NDArray[np.float32]], progress: Progress
-) -> tuple[NDArray[np.float32], int]:
-    """Return the embedding of each text, shape (n, d), and how many texts were new."""
-    new = [text for text in dict.fromkeys(texts) if text not in known]
-    done = 0
+def _write_tokens(
+    aside: Path, passages: Sequence[Passage], sources: _Sources, before: Index | None, progress: Progress
+) -> None:
+    """Write the tokens of all passages."""
+    encoder, done, new = token_encoder(), 0, sources.new
+    to_encode, texts = int(new.sum()), compress(_passage_texts(passages), new)
+    encoded = encode_all(lambda text: quantize(encoder.encode_passage(text).states), texts)
+    with writing_tokens(aside) as writer:
+        for number, (passage, text) in enumerate(zip(passages, _passage_texts(passages), strict=True)):
+            if new[number]:
+                states = next(encoded)
+                done += 1
+                progress("token states", done, to_encode)
+            elif before and sources.known[number] >= 0:
+                states = before.tokens.states_of(sources.known[number])
+            else:
+                states = writer.states_of(sources.first[number])
+            tokens = encoder.tokens_of(text)
+            writer.add(states, sentence_of_tokens(passage, tokens.starts), tokens.ids)
 
-    def more(count: int) -> None:
-        nonlocal done
-        done += count
+
+def _embed(
+    vectors: NDArray[np.float32],
+    texts: Iterable[str],
+    sources: _Sources,
+    embedder: Embedder,
+    before: Index | None,
+    progress: Progress,
+) -> None:
+    """Fill `vectors` (n, d) with the embeddings of n texts."""
+    new, done = np.flatnonzero(sources.new), 0
+    for rows in embedder.encode_all(compress(texts, sources.new)):
+        vectors[new[done : done + len(rows)]] = as_kept(rows, len(vectors))
+        done += len(rows)
         progress("embeddings", done, len(new))
-
-    found = known | dict(zip(new, embedder.encode_all(new, more), strict=True))
-    return np.stack([found[text] for text in texts]), len(new)
-
-
-def _tokens(
-    passages: Sequence[Passage], texts: Sequence[str], known: dict[str, NDArray[np.int8]], progress: Progress
-) -> tuple[TokenStore, int]:
-    """Return the token store of the passages, and how many of them were new."""
-    encoder = token_encoder()
-    new = [text for text in dict.fromkeys(texts) if text not in known]
-    found = dict(known)
-    states = encode_all(lambda text: quantize(encoder.encode_passage(text).states), new)
-    for number, (text, rows) in enumerate(zip(new, states, strict=True), 1):
-        found[text] = rows
-        progress("token states", number, len(new))
-    tokens = [encoder.tokens_of(text) for text in texts]
-    store = build_store(
-        [found[text] for text in texts],
-        [sentence_of_tokens(passage, token.starts) for passage, token in zip(passages, tokens, strict=True)],
-        [token.ids for token in tokens],
-    )
-    return store, len(new)
+    if before:
+        for some in _blocks(np.flatnonzero(sources.known >= 0)):
+            vectors[some] = as_kept(before.vectors.reconstruct_batch(sources.known[some]), len(vectors))
+    for some in _blocks(np.flatnonzero(sources.repeated)):
+        vectors[some] = vectors[sources.first[some]]
 
 
-def _passage_texts(passages: Sequence[Passage]) -> list[str]:
-    return [passage.context + passage.text for passage in passages]
+def _placed(content: _Content, vectors: NDArray[np.float32]) -> list[AttachedQuestion]:
+    """Return the attached questions, each with the passage of its section that holds the nearest sentence."""
+    owner = np.repeat(np.arange(len(content.passages)), [len(passage.sentences) for passage in content.passages])
+    placed = []
+    for (question, rows), vector in zip(content.attached, vectors[len(owner) :], strict=True):
+        first, after = np.searchsorted(owner, [rows.start, rows.stop])
+        placed.append(AttachedQuestion(question, int(owner[first + np.argmax(vectors[first:after] @ vector)])))
+    return placed
 
 
-def _sentence_texts(passages: Sequence[Passage]) -> list[str]:
-    return [
+def _sources(texts: Iterable[str], before: Iterable[str]) -> _Sources:
+    """Find texts among those of the generation before, and among themselves."""
+    different, first, number = np.unique(_digests(texts), return_index=True, return_inverse=True)
+    _, found, rows = np.intersect1d(different, _digests(before), return_indices=True)
+    known = np.full(len(different), -1, dtype=np.int64)
+    known[found] = rows
+    return _Sources(known[number], first[number])
+
+
+def _digests(texts: Iterable[str]) -> NDArray[np.bytes_]:
+    """Return a hash of each text, all that is kept in memory of millions of them."""
+    return np.fromiter((hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts), dtype="S16")
+
+
+def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), _BLOCK):
+        yield rows[first : first + _BLOCK]
+
+
+def _texts_with_vectors(before: Index | None, manifest: Manifest) -> Iterator[str]:
+    """Yield the texts whose vectors in an earlier generation are those that the new one needs, by row."""
+    if before is None or before.manifest.model != manifest.model:
+        return
+    # The approximate index holds rounded vectors, which are good for another such index only.
+    if is_exact(before.vectors) or not is_exact_for(manifest.vectors):
+        yield from _sentence_texts(before.passages)
+        yield from (question.text for question in before.questions)
+
+
+def _texts_with_states(before: Index | None, manifest: Manifest) -> Iterator[str]:
+    """Yield the texts of the passages whose token states are those that the new generation needs, by row."""
+    if before and before.manifest.late_interaction == manifest.late_interaction:
+        yield from _passage_texts(before.passages)
+
+
+def _passage_texts(passages: Iterable[Passage]) -> Iterator[str]:
+    return (passage.context + passage.text for passage in passages)
+
+
+def _sentence_texts(passages: Iterable[Passage]) -> Iterator[str]:
+    return (
         passage.context + passage.text[start - passage.start : end - passage.start]
         for passage in passages
         for start, end in passage.sentences
-    ]
+    )

@@ -37,7 +37,6 @@ class Signals:
     """What speaks for one passage."""
 
     keyword: float  # BM25 score as a share of the highest that a passage could reach for this question: 0..1
-    dense: float  # cosine of question and passage embedding
     sentence: float  # highest cosine of question and a sentence's (or an attached question's) embedding
     late: float  # late interaction with the whole passage: rarity-weighted mean of cosines
     late_sentence: float  # the same with its best sentence
@@ -156,7 +155,7 @@ def search(
     candidates = np.union1d(by_keyword, by_vector).astype(np.int64)
     if not len(candidates):
         return Found(query, (), (), watch.stages)
-    dense, sentence = _dense_scores(index, vector, candidates)
+    sentence = _sentence_scores(index, vector, candidates)
     watch.lap("vectors")
     counts = [len(index.passages[row].sentences) for row in candidates]
     scores = late.score(index.tokens, tokens, candidates, counts)
@@ -168,7 +167,6 @@ def search(
     for i, row in enumerate(candidates):
         signals = Signals(
             keyword=float(keyword[row]),
-            dense=float(dense[i]),
             sentence=float(sentence[i].max()),
             late=float(scores.passage[i]),
             late_sentence=float(scores.sentences[i].max()),
@@ -237,23 +235,21 @@ def _best_by_keyword(keyword: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _best_by_vector(index: Index, vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """Return the rows of the passages that are, or hold, what is nearest to the question's embedding."""
+    """Return the rows of the passages whose sentences or attached questions are nearest to the question's embedding."""
     rows = None if allowed is None else allowed[index.parents]
     found = nearest(index.vectors, vector, CANDIDATES * _ROWS_A_PASSAGE, rows)
     return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES], dtype=np.int64)
 
 
-def _dense_scores(
+def _sentence_scores(
     index: Index, vector: NDArray[np.float32], candidates: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-    """Return the cosine of each passage, and for each the cosines of its sentences, then its attached questions."""
+) -> list[NDArray[np.float32]]:
+    """Return for each candidate the cosines of its sentences, then of its attached questions."""
     groups = [
-        np.concatenate([[row], np.arange(*index.sentence_rows[row : row + 2]), index.questions_of(row)])
-        for row in candidates
+        np.concatenate([np.arange(*index.sentence_rows[row : row + 2]), index.questions_of(row)]) for row in candidates
     ]
     cosines = index.vectors.reconstruct_batch(np.concatenate(groups)) @ vector
-    parts = np.split(cosines, np.cumsum([len(group) for group in groups])[:-1])
-    return np.array([part[0] for part in parts], dtype=np.float32), [part[1:] for part in parts]
+    return np.split(cosines, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:

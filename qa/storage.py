@@ -6,15 +6,19 @@ kept, as far as the caller allows.
 
 import json
 import mmap
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from math import prod
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from tempfile import TemporaryFile
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
+from numpy.typing import DTypeLike, NDArray
 
 Record = TypeVar("Record")
 _KEPT_WORDS = 4096  # a question looks up each of its words several times
@@ -103,6 +107,62 @@ def write_table(path: Path, numbers: Mapping[str, int]) -> None:
     words = sorted(numbers)
     write_lines(path, (word.encode() for word in words))
     np.save(_beside(path, "numbers"), np.array([numbers[word] for word in words], dtype=np.int32))
+
+
+class ArrayWriter:
+    """A .npy file that grows by rows, so that they need not be in memory together; `np.save` writes the same bytes."""
+
+    def __init__(self, path: Path, dtype: DTypeLike, row_shape: tuple[int, ...] = ()) -> None:
+        """Begin the file; `row_shape` is () when each row is one number."""
+        self._dtype, self._row_shape = np.dtype(dtype), row_shape
+        self._file = path.open("w+b")
+        self._length = 0
+        self._write_header()
+        self._first = self._file.tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        with self._file:
+            if error is None:
+                self._file.seek(0)
+                self._write_header()
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end."""
+        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
+        self._length += len(rows)
+
+    def read(self, first: int, after: int) -> NDArray[Any]:
+        """Return rows that were added before."""
+        row = np.empty(self._row_shape, self._dtype)
+        self._file.seek(self._first + first * row.nbytes)
+        data = self._file.read((after - first) * row.nbytes)
+        self._file.seek(0, os.SEEK_END)
+        return np.frombuffer(data, self._dtype).reshape(-1, *self._row_shape)
+
+    def _write_header(self) -> None:
+        # It takes the same room for any number of rows: numpy leaves some for that.
+        shape = (self._length, *self._row_shape)
+        header = {"descr": dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        write_array_header_1_0(self._file, header)
+
+
+def scratch_array(folder: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an array of zeros that lies in a file without a name: however this process ends, nothing is left of it.
+
+    Its room is taken now. When a mapped page found none later, the system would end the process without a word.
+
+    Args:
+        folder: on the disk that the file is to take room of.
+        shape: of one row or more.
+    Raises:
+        OSError: there is not so much room.
+    """
+    with TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, np.dtype(dtype).itemsize * prod(shape))
+        return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
 
 
 def mapped_array(path: Path) -> NDArray[Any]:

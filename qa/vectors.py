@@ -7,8 +7,9 @@ any other model is loaded by sentence-transformers for both.
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_MODEL = BGE_SMALL.name
-_CHUNK = 64  # texts handed to sentence-transformers at once; progress is reported after each
+_CHUNK = 64  # texts handed to sentence-transformers at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,11 @@ class Embedder:
         """
         self._transformer()
 
-    def encode_all(self, texts: Sequence[str], progress: Callable[[int], object]) -> NDArray[np.float32]:
-        """Return the embeddings of `texts`, shape (n, d); `progress` is told how many more are done."""
-        parts = [np.zeros((0, self.info.dimension), dtype=np.float32)]
-        for first in range(0, len(texts), _CHUNK):
-            chunk = texts[first : first + _CHUNK]
-            parts.append(self._encode_batch(chunk))
-            progress(len(chunk))
-        return np.concatenate(parts)
+    def encode_all(self, texts: Iterable[str]) -> Iterator[NDArray[np.float32]]:
+        """Yield the embeddings of `texts`, in order and so many at a time as are done, each time of shape (n, d)."""
+        waiting = iter(texts)
+        while chunk := list(islice(waiting, _CHUNK)):
+            yield self._encode_batch(chunk)
 
     def _encode_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         # The default model's module takes each text by itself; for others a batch of one gives every text the same

@@ -50,9 +50,9 @@ class PretendEmbedder:
     def load(self) -> None:
         """Have everything already."""
 
-    def encode_all(self, texts, progress) -> np.ndarray:
-        progress(len(texts))
-        return np.array([self.encode(text) for text in texts], dtype=np.float32).reshape(-1, self.dimension)
+    def encode_all(self, texts):
+        for text in texts:
+            yield self.encode(text)[np.newaxis]
 
 
 class PretendTokenEncoder:

@@ -294,6 +294,7 @@ def _check_section(document, section, ids):
         assert text[passage.start : passage.end] == passage.text
         assert 0 < len(passage.text) <= MAX_CHARS
         assert passage.text.strip()
+        assert passage.sentences
         assert section.start <= passage.start < passage.end <= section.end
         assert before is None or (before.start < passage.start and before.end < passage.end)
         last = passage.start

@@ -22,7 +22,7 @@ def found_of(question: str, text: str, *, score: float, coverage: list[float]) -
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
     weights = tuple(1 / len(starts) for _ in starts)
     passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "")
-    hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0, 0), (score,)) for row in range(2)]
+    hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0), (score,)) for row in range(2)]
     return Found(Query(question, question, (), STEMS, UNKNOWN, starts, weights), tuple(hits), tuple(coverage), {})
 
 

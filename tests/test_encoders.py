@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,15 @@ def test_a_vector_does_not_depend_on_its_neighbours():
     together = encode_all(dense_encoder().encode, texts)
 
     assert all((dense_encoder().encode(text) == row).all() for text, row in zip(texts, together, strict=True))
+
+
+def test_only_a_few_texts_are_taken_ahead():
+    """The results come in order, and when the first ones are there, most texts have not been asked for."""
+    texts = map(str, range(10_000))
+
+    assert list(islice(encode_all(int, texts), 200)) == list(range(200))
+
+    assert int(next(texts)) < 300
 
 
 def test_two_encoders_side_by_side_give_what_they_give_alone():

@@ -76,12 +76,12 @@ def test_an_opened_index_holds_what_was_written(made):
 
 
 def test_rows_belong_to_their_passages(made):
-    """Vectors stand in the order passages, sentences, questions; `parents` and `sentence_rows` say whose they are."""
+    """Vectors stand in the order sentences, questions; `parents` and `sentence_rows` say whose they are."""
     index = open_index(made.index)
     counts = [len(passage.sentences) for passage in index.passages]
 
-    assert index.vectors.ntotal == len(index.parents) == len(counts) + sum(counts) + 1
-    assert index.parents[: len(counts)].tolist() == list(range(len(counts)))
+    assert index.vectors.ntotal == len(index.parents) == sum(counts) + 1
+    assert index.sentence_rows[0] == 0
     for row, count in enumerate(counts):
         first, after = index.sentence_rows[row : row + 2]
         assert after - first == count
@@ -269,7 +269,7 @@ def test_faiss_finds_what_numpy_finds(tiny_index):
 
 @pytest.mark.model
 def test_signals_of_a_hit_are_cosines_of_the_stored_vectors(tiny_index):
-    """The dense signals of a search are plain products with the vectors of passage, sentences and questions."""
+    """The sentence signal of a search is a plain product with a vector of a sentence or question."""
     question = "Who looked after the lamp?"
     embedder = Embedder(DEFAULT_MODEL)
     vector = embedder.encode(question)
@@ -284,4 +284,3 @@ def test_signals_of_a_hit_are_cosines_of_the_stored_vectors(tiny_index):
         ]
         cosines = [float(tiny_index.vectors.reconstruct(int(row)) @ vector) for row in own]
         assert hit.signals.sentence == pytest.approx(max(cosines), abs=1e-5)
-        assert hit.signals.dense == pytest.approx(float(tiny_index.vectors.reconstruct(hit.row) @ vector), abs=1e-5)

@@ -1,10 +1,22 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.encoders import TokenStates
-from qa.late import CONTEXT, VOCABULARY, build_store, quantize, score, sentence_of_tokens, token_weights
+from qa.late import (
+    CONTEXT,
+    VOCABULARY,
+    quantize,
+    read_tokens,
+    score,
+    sentence_of_tokens,
+    token_weights,
+    writing_tokens,
+)
 from qa.passages import Passage
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -18,7 +30,11 @@ def unit_rows(rng, count):
 def store_of(states, sentences=None, ids=None):
     sentences = sentences or [np.zeros(len(rows), dtype=np.int16) for rows in states]
     ids = ids or [np.arange(len(rows), dtype=np.int32) for rows in states]
-    return build_store([quantize(rows) for rows in states], sentences, ids)
+    with TemporaryDirectory() as folder:
+        with writing_tokens(Path(folder)) as writer:
+            for rows, numbers, own in zip(states, sentences, ids, strict=True):
+                writer.add(quantize(rows), numbers, own)
+        return read_tokens(Path(folder))
 
 
 def test_a_score_is_the_weighted_mean_of_the_best_cosines():

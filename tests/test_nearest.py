@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
-from qa.nearest import cosines, is_exact, make_vectors, nearest, read_vectors, write_vectors
+from qa.nearest import as_kept, cosines, is_exact, make_vectors, nearest, read_vectors, write_vectors
 
 DIMENSION = 32
 
@@ -19,7 +19,7 @@ def rows_of(count, seed=1):
 
 @pytest.fixture
 def exact():
-    return make_vectors([rows_of(3000)[:1000], rows_of(3000)[1000:]], DIMENSION)
+    return make_vectors(as_kept(rows_of(3000), 3000))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def approximate(monkeypatch):
     """The same rows as in `exact`, as if they were many."""
     monkeypatch.setattr("qa.nearest.EXACT_ROWS", 2999)
     monkeypatch.setattr("qa.nearest._PROBED", 0.2)  # there are few lists here
-    return make_vectors([rows_of(3000)[:1000], rows_of(3000)[1000:]], DIMENSION)
+    return make_vectors(as_kept(rows_of(3000), 3000))
 
 
 def test_few_rows_are_compared_exactly(exact):
@@ -85,8 +85,8 @@ def test_rows_that_are_taken_over_make_the_same_index(request, kind):
     """An index made of the rows that an index gives back equals it byte for byte, as a later rebuild needs it."""
     index = request.getfixturevalue(kind)
 
-    again = make_vectors([index.reconstruct_n(0, 3000)], DIMENSION)
-    fresh = make_vectors([rows_of(3000)], DIMENSION)
+    again = make_vectors(index.reconstruct_n(0, 3000))
+    fresh = make_vectors(as_kept(rows_of(3000), 3000))
 
     assert [bytes(faiss.serialize_index(one)) for one in (again, fresh)] == [bytes(faiss.serialize_index(index))] * 2
 

@@ -3,10 +3,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
@@ -14,13 +16,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from qa.documents import parse_document
+from qa.encoders import Tokens, TokenStates
 from qa.errors import CorpusError, IndexBusy, IndexUnusable
-from qa.index import check_model, generation_folder, open_index, read_pointer, write_generation
+from qa.index import begin_generation, check_model, generation_folder, open_index, read_pointer, write_pointer
+from qa.late import quantize
 from qa.nearest import is_exact
 from qa.rebuild import build, rebuild
 from qa.settings import Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
 from qa.verify import faults
+from tests.pretend import PretendEmbedder, PretendTokenEncoder
 
 FILES = {"a.md": "# A\n\nThe first text.", "b.txt": "The second text. It has two sentences."}
 
@@ -56,7 +61,7 @@ def test_a_summary_says_what_was_done(settings, write, pretend_models):
     summary = run(settings)
 
     assert (summary.documents, summary.passages, summary.changed) == (2, 2, True)
-    assert summary.embedded == 4 + 2  # two passages and two sentences that are no passage; the tokens of two passages
+    assert summary.embedded == 3 + 2  # three sentences; the tokens of two passages
     assert [(notice.path, notice.skipped) for notice in summary.notices] == [("empty.txt", True)]
     assert open_index(settings.index).manifest.id == summary.generation
 
@@ -67,7 +72,7 @@ def test_progress_is_told_up_to_the_end(settings, pretend_models):
 
     rebuild(settings, force=False, progress=lambda *step: told.append(step))
 
-    assert ("embeddings", 4, 4) in told
+    assert ("embeddings", 3, 3) in told
     assert ("token states", 2, 2) in told
 
 
@@ -130,12 +135,68 @@ def test_only_what_is_new_is_embedded(settings, write, pretend_models):
     assert run(settings).embedded == 0
 
 
+def test_what_stands_twice_is_embedded_once(settings, write, pretend_models):
+    """Two documents of the same text take one embedding; both have it, as if each had been alone."""
+    write(settings.corpus, {"twin.txt": FILES["b.txt"], "other.txt": "Something else."})
+
+    assert run(settings).embedded == 4 + 3
+
+    index = open_index(settings.index)
+    one, other = (row for row, passage in enumerate(index.passages) if passage.text == FILES["b.txt"])
+    assert index.tokens.states_of(one).tolist() == index.tokens.states_of(other).tolist()
+    for row, passage in enumerate(index.passages):
+        expected = quantize(PretendTokenEncoder().encode_passage(passage.context + passage.text).states)
+        assert index.tokens.states_of(row).tolist() == expected.tolist()
+        for vector, (start, end) in zip(range(*index.sentence_rows[row : row + 2]), passage.sentences, strict=True):
+            text = passage.context + passage.text[start - passage.start : end - passage.start]
+            expected = PretendEmbedder("any").encode(text)
+            assert index.vectors.reconstruct(vector).tolist() == expected.tolist()
+
+
+class LargeEmbedder(PretendEmbedder):
+    """Gives long vectors."""
+
+    dimension = 4096
+
+
+class LargeTokenEncoder(PretendTokenEncoder):
+    """Finds hundreds of tokens in a text, however short it is."""
+
+    def tokens_of(self, text):
+        return Tokens(np.zeros(800, dtype=np.int32), np.zeros(800, dtype=np.int32))
+
+    def encode_passage(self, text):
+        return TokenStates(self.tokens_of(text).ids, np.ones((800, 96), dtype=np.float32))
+
+
+def test_vectors_and_token_states_are_never_all_in_memory(settings, write, pretend_models, monkeypatch):
+    """A rebuild, and one that takes most over, need a fraction of the memory that the token states or vectors take.
+
+    What Faiss itself allocates is not seen here.
+    """
+    monkeypatch.setattr("qa.rebuild.Embedder", LargeEmbedder)
+    monkeypatch.setattr("qa.rebuild.token_encoder", LargeTokenEncoder)
+    monkeypatch.setattr("qa.rebuild._BLOCK", 64)
+    write(settings.corpus, {f"{n}.txt": "".join(f"Sentence {m} of {n}. " for m in range(6)) for n in range(600)})
+    for embedded in (600 * 7 + 5, 2):
+        tracemalloc.start()
+        assert run(settings).embedded == embedded
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        root = generation_folder(settings.index, read_pointer(settings.index).current)
+        for name in ("tokens.states.npy", "vectors.faiss"):
+            assert (root / name).stat().st_size > 40e6
+        assert peak < 30e6
+        write(settings.corpus, {"new.txt": "A new text."})
+
+
 def test_an_index_that_outgrows_exact_search_is_rebuilt_into_the_same_bytes(
     tmp_path, settings, write, pretend_models, monkeypatch
 ):
     """Growing beyond exact search, on from there, and shrinking back: each step equals a build from nothing."""
     monkeypatch.setattr("qa.nearest.EXACT_ROWS", 20)
-    texts = {f"{n}.txt": f"Text {n} is about {'a' * n}. It has {n} parts. The end." for n in range(12)}
+    questions = "<!-- questions:\n- How many parts are there?\n-->\n\n"
+    texts = {f"{n}.md": f"{questions}Text {n} is about {'a' * n}. It has {n} parts. The end." for n in range(12)}
 
     for step, (names, exact) in enumerate([(3, True), (8, False), (12, False), (3, True)]):
         shutil.rmtree(settings.corpus)
@@ -231,14 +292,59 @@ def test_what_a_killed_rebuild_left_takes_no_room_from_the_next_one(settings, wr
     write(settings.corpus, {"a.md": "Changed."})
     found = []
 
-    def look(folder, manifest, parts):
+    def look(folder, generation):
         found.extend(generations(settings))
-        return write_generation(folder, manifest, parts)
+        return begin_generation(folder, generation)
 
-    monkeypatch.setattr("qa.rebuild.write_generation", look)
+    monkeypatch.setattr("qa.rebuild.begin_generation", look)
     run(settings)
 
     assert found == [old]
+
+
+def test_what_a_killed_first_rebuild_left_is_removed(settings, pretend_models):
+    """Where no generation serves yet, what is half done goes too."""
+    (settings.index / "generations" / ".building-0123456789abcdef").mkdir(parents=True)
+
+    new = run(settings).generation
+
+    assert generations(settings) == {new}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_rebuild_that_is_broken_off_leaves_nothing(settings, write, pretend_models, first):
+    """When a person stops it while it embeds, what it has written so far goes away, of a first rebuild too."""
+    if not first:
+        run(settings)
+        write(settings.corpus, {"a.md": "Changed."})
+    before = tree(settings.index)
+
+    def stop(*_):
+        assert any(name.startswith(".building-") for name in generations(settings))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(settings, force=False, progress=stop)
+
+    assert tree(settings.index) == before
+
+
+def test_a_rebuild_that_is_broken_off_when_the_pointer_has_moved_keeps_the_new_generation(
+    settings, write, pretend_models, monkeypatch
+):
+    """Whenever the interruption comes, the generation that the pointer names stays."""
+    run(settings)
+    write(settings.corpus, {"a.md": "Changed."})
+
+    def move_and_stop(folder, pointer):
+        write_pointer(folder, pointer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qa.rebuild.write_pointer", move_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings)
+
+    assert "Changed." in [passage.text for passage in open_index(settings.index).passages]
 
 
 @pytest.mark.parametrize("mode", ["changed", "force"])
@@ -278,7 +384,7 @@ def test_another_model_makes_another_generation_and_is_refused_for_this_one(tmp_
 
     index = open_index(settings.index)
     assert second.generation != first.generation
-    assert second.embedded == 4  # the token states do not depend on the model
+    assert second.embedded == 3  # the token states do not depend on the model
     assert faults(index) == []
     check_model(index, Embedder(minilm).info)
     with pytest.raises(IndexUnusable, match=f"(?s){minilm}.*{DEFAULT_MODEL}.*QA_MODEL={DEFAULT_MODEL} qa rebuild"):

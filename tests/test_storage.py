@@ -1,8 +1,11 @@
+import io
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.storage import Lines, WordTable, write_lines, write_table
+from qa.storage import ArrayWriter, Lines, WordTable, scratch_array, write_lines, write_table
 
 WORDS = st.dictionaries(st.text(min_size=1).filter(str.isalnum), st.integers(0, 2**31 - 1))
 
@@ -53,3 +56,40 @@ def test_a_table_on_disk_is_the_dictionary_that_it_was_made_of(tmp_path_factory,
     assert (other in table) == (other in numbers)
     for letter in {word[0] for word in numbers}:
         assert table.beginning_with(letter) == sorted(word for word in numbers if word[0] == letter)
+
+
+@pytest.mark.parametrize("row_shape", [(), (3,)])
+@pytest.mark.parametrize("lengths", [[], [0], [2, 0, 70_000, 1]])
+def test_an_array_that_grows_has_the_bytes_of_one_that_is_saved_whole(tmp_path, row_shape, lengths):
+    """Whatever pieces it is written in, the file is the one that numpy writes, and each piece can be read meanwhile."""
+    random = np.random.default_rng(1)
+    pieces = [random.integers(-99, 99, (length, *row_shape)).astype(np.int16) for length in lengths]
+
+    with ArrayWriter(tmp_path / "grown.npy", np.int16, row_shape) as writer:
+        first = 0
+        for piece in pieces:
+            writer.append(piece)
+            assert (writer.read(first, first + len(piece)) == piece).all()
+            assert len(writer.read(0, min(first, 2))) == min(first, 2)
+            first += len(piece)
+
+    whole = io.BytesIO()
+    np.save(whole, np.concatenate([np.zeros((0, *row_shape), dtype=np.int16), *pieces]))
+    assert (tmp_path / "grown.npy").read_bytes() == whole.getvalue()
+
+
+def test_a_scratch_array_has_no_name(tmp_path):
+    """It is zeros that can be written, and nothing of it is in the folder."""
+    scratch = scratch_array(tmp_path, np.float32, (1000, 384))
+
+    assert scratch.shape == (1000, 384)
+    assert not scratch.any()
+    scratch[999] = 1.5
+    assert scratch.sum() == 1.5 * 384
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_array_that_finds_no_room_is_an_error_at_once(tmp_path):
+    """More room than any disk has is refused when it is asked for, not when it is written to."""
+    with pytest.raises(OSError, match=r"File too large|No space left"):
+        scratch_array(tmp_path, np.int8, (2**62,))

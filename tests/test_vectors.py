@@ -28,33 +28,29 @@ def test_one_question_is_embedded_as_by_sentence_transformers():
     """
     embedder = Embedder(DEFAULT_MODEL)
 
-    rows = embedder.encode_all(TEXTS, lambda _: None)
+    rows = np.concatenate(list(embedder.encode_all(TEXTS)))
 
     assert (rows.shape, rows.dtype) == ((len(TEXTS), 384), np.float32)
     for text, row in zip(TEXTS, rows, strict=True):
         assert embedder.encode(text) == pytest.approx(row, rel=1e-6, abs=1e-8)
 
 
-def test_no_texts_give_no_rows():
-    """Nothing to embed is an array of shape (0, d)."""
-    assert Embedder(DEFAULT_MODEL).encode_all([], lambda _: None).shape == (0, 384)
+def test_texts_are_taken_as_they_are_embedded():
+    """The first rows come when most texts have not been asked for; of no texts come none."""
+    texts = map("Text {}.".format, range(1000))
 
+    rows = next(Embedder(DEFAULT_MODEL).encode_all(texts))
 
-def test_progress_adds_up():
-    """The progress function is told of every text once."""
-    told: list[int] = []
-
-    Embedder(DEFAULT_MODEL).encode_all(["a"] * 70, told.append)
-
-    assert sum(told) == 70
-    assert len(told) == 2
+    assert 0 < len(rows) <= 100
+    assert next(texts) == f"Text {len(rows)}."
+    assert list(Embedder(DEFAULT_MODEL).encode_all([])) == []
 
 
 def test_a_model_in_a_folder_is_loaded_and_hashed(minilm):
     """Another model is named by its folder; its vectors have unit length and its weights a hash of their own."""
     embedder = Embedder(minilm)
 
-    rows = embedder.encode_all(TEXTS, lambda _: None)
+    rows = np.concatenate(list(embedder.encode_all(TEXTS)))
 
     assert embedder.info.name == minilm
     assert embedder.info.dimension == 384 == rows.shape[1]
@@ -92,4 +88,4 @@ def test_a_model_that_gives_no_numbers_is_refused(monkeypatch):
     monkeypatch.setattr(Embedder, "_transformer", lambda self: Broken())
 
     with pytest.raises(ModelError, match="a vector that holds no number"):
-        Embedder(DEFAULT_MODEL).encode_all(["a"], lambda _: None)
+        next(Embedder(DEFAULT_MODEL).encode_all(["a"]))

@@ -26,7 +26,7 @@ from qa.rebuild import build
 from qa.vectors import DEFAULT_MODEL, Embedder
 
 TARGET = Path(__file__).parent.parent / "qa" / "ranking.json"
-Example = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (signals (candidates, 5), relevant (candidates,))
+Example = tuple[NDArray[np.float64], NDArray[np.bool_]]  # (signals (candidates, 4), relevant (candidates,))
 
 
 def examples(folder: Path, count: int) -> list[Example]:
@@ -47,7 +47,7 @@ def examples(folder: Path, count: int) -> list[Example]:
 
 
 def fit(sets: list[list[Example]]) -> NDArray[np.float64]:
-    """Return the weights that make the relevant candidates most likely, shape (5,)."""
+    """Return the weights that make the relevant candidates most likely, shape (4,)."""
 
     def loss(weights: NDArray[np.float64]) -> float:
         total = 0.0
