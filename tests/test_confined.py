@@ -53,6 +53,21 @@ def test_a_limit_ends_the_call_and_not_the_caller(confined, error, function, arg
     assert confined.call(divmod, 17, 5) == (3, 2)
 
 
+def test_memory_that_ran_out_to_the_last_byte_is_said():
+    """The answer needs no memory of what the function still holds; without that, most calls broke off."""
+    with Confined(20, 200 * 2**20) as confined:
+        for _ in range(4):
+            with pytest.raises(OutOfMemory):
+                confined.call(hold_all)
+
+
+def hold_all() -> None:
+    """Take memory in pieces so small that hardly any is left when it is refused."""
+    kept: list[list[None]] = []
+    while True:
+        kept.append([None] * len(kept[:64]))
+
+
 def test_it_ends_with_the_one_that_asked(tmp_path):
     """When the asking process is killed in the middle of a call, nothing works on for it."""
     code = (
