@@ -371,7 +371,7 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
     figures["disk_mb"] = sum(sizes.values()) / 1e6
     figures["disk_mb_by_kind"] = {
         kind: sum(size for name, size in sizes.items() if name.startswith(kind)) / 1e6
-        for kind in ("documents", "passages", "vectors", "tokens", "vocabulary", "bm25", "parents")
+        for kind in ("documents", "passages", "vectors", "tokens", "vocabulary", "keywords", "parents")
     }
     queries = work / "queries.json"
     queries.write_text(json.dumps([[query.text, query.relevant] for query in real.queries]), encoding="utf-8")

@@ -74,8 +74,7 @@ def main() -> None:
     Each option can also be set by the variable that is named with it.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for library in ("bm25s", "faiss"):  # they tell how they were loaded, which nobody asked
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells how it was loaded, which nobody asked
 
 
 @main.command()

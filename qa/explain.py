@@ -193,11 +193,9 @@ def _row_with_most(index: Index, document_id: str, start: int, end: int) -> int 
 
 def _first_stage(index: Index, embedder: Embedder, found: Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the scores of every passage in both first stages; shape (passages,)."""
-    known = [stem for stem in found.query.stems if stem in index.bm25.vocab_dict]
-    keyword = index.bm25.get_scores(known) if known else np.zeros(len(index.passages), dtype=np.float32)
     meaning = np.full(len(index.passages), -1.0, dtype=np.float32)
     np.maximum.at(meaning, index.parents, cosines(index.vectors, embedder.encode(found.query.searched)))
-    return keyword, meaning
+    return index.keywords.scores(found.query.stems), meaning
 
 
 def _rank(values: Sequence[float] | NDArray[np.float32], value: float) -> int:

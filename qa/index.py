@@ -14,7 +14,7 @@
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
         vocabulary.*                every word, with the number of passages that hold it
-        bm25/                       keyword index over the same passages
+        keywords.*                  the keyword index over the same passages
 
 Beside each file of lines lies its *.starts.npy, which says where each line begins. All but the questions, which authors
 write by hand, is memory-mapped: what nobody asks for takes no memory. The id is a hash of all that goes in, so the same
@@ -23,7 +23,6 @@ corpus and settings give the same id and the same bytes.
 
 import hashlib
 import json
-import logging
 import os
 import shlex
 import shutil
@@ -35,16 +34,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import bm25s
 import faiss
 import numpy as np
-from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from qa.documents import Document
 from qa.encoders import token_encoder_id
 from qa.errors import IndexMissing, IndexUnusable
 from qa.formats import Block
+from qa.keywords import KeywordIndex, read_keywords, write_keywords
 from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
@@ -53,9 +51,7 @@ from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for DEBUG, whatever the program wants
-
-FORMAT = 3  # goes up with everything that changes what a generation holds or how
+FORMAT = 4  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -107,7 +103,7 @@ class Index:
     sentence_rows: NDArray[np.int32]  # first row in `vectors` of each passage's sentences, then the row after the last
     tokens: TokenStore
     vocabulary: WordTable
-    bm25: bm25s.BM25  # its `vocab_dict` gives the number of each stem
+    keywords: KeywordIndex
     _document_rows: WordTable
     _first_passages: NDArray[np.int32]
 
@@ -298,28 +294,20 @@ def _starts(counts: Sequence[int]) -> NDArray[np.int32]:
 
 
 def _write_keyword_index(root: Path, parts: Parts) -> None:
-    """Write the keyword index and the vocabulary."""
+    """Write the keyword index, and the vocabulary."""
     attached: dict[int, list[str]] = {}
     for question in parts.questions:
         attached.setdefault(question.passage, []).append(question.text)
     vocabulary: Counter[str] = Counter()
-    numbers: dict[str, int] = {}  # bm25s would number stems in the order of a set, which changes from run to run
+    numbers: dict[str, int] = {}  # of the stems, in the order in which they come: always the same
     texts = []
     for row, passage in enumerate(parts.passages):
         words = words_of(passage.context + passage.text)
         vocabulary.update({word.folded for word in words})
         words += [word for text in attached.get(row, ()) for word in words_of(text)]
         texts.append(array("i", [numbers.setdefault(word.stem, len(numbers)) for word in words]))
-    if not numbers:  # bm25s cannot index a corpus without a single word: one that no question can hold stands in
-        numbers["\0"] = 0
-        texts = [array("i", [0])] * len(texts)
-    (root / "bm25").mkdir()
-    keywords = bm25s.BM25()
-    keywords.index(Tokenized(ids=texts, vocab=numbers), create_empty_token=False, show_progress=False)
     write_table(root / "vocabulary.txt", vocabulary)
-    write_table(root / "bm25" / "stems.txt", numbers)
-    keywords.vocab_dict = {}
-    keywords.save(root / "bm25")
+    write_keywords(root, texts, numbers)
 
 
 # ---------------------------------------------------------------------------------------------------- opening
@@ -346,8 +334,6 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}; {_mend(folder)}")
     _check_files(root, manifest)
     document_rows = WordTable(root / "documents.ids.txt")
-    keywords = bm25s.BM25.load(root / "bm25", mmap=True)
-    keywords.vocab_dict = WordTable(root / "bm25" / "stems.txt")
     return Index(
         manifest=manifest,
         built_at=built_at,
@@ -359,7 +345,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
         tokens=read_tokens(root),
         vocabulary=WordTable(root / "vocabulary.txt"),
-        bm25=keywords,
+        keywords=read_keywords(root, manifest.passages),
         _document_rows=document_rows,
         _first_passages=mapped_array(root / "documents.passages.npy"),
     )

@@ -127,9 +127,7 @@ def search(
     watch = Stopwatch(seconds)
     question = check_question(question)
     searched, corrections = (
-        (question, ())
-        if exact
-        else correct(question, index.vocabulary, index.bm25.vocab_dict, token_encoder().vocabulary)
+        (question, ()) if exact else correct(question, index.vocabulary, index.keywords, token_encoder().vocabulary)
     )
     read = token_encoder().tokens_of(searched)
     if not len(read.ids):
@@ -140,7 +138,7 @@ def search(
         searched=searched,
         corrections=corrections,
         stems=question_stems,
-        unknown_stems=tuple(stem for stem in question_stems if stem not in index.bm25.vocab_dict),
+        unknown_stems=tuple(stem for stem in question_stems if stem not in index.keywords),
         token_starts=tuple(map(int, read.starts)),
         token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
     )
@@ -216,14 +214,11 @@ def _keyword_scores(
     holds adds nothing: so one common word does not look like a match.
     Source: the variant of Lucene in Kamphuis et al., "Which BM25 Do You Mean?", 2020.
     """
-    known = [stem for stem in question_stems if stem in index.bm25.vocab_dict]
-    if not known:
+    if not question_stems:
         return np.zeros(len(index.passages), dtype=np.float32)
-    ends = index.bm25.scores["indptr"]
-    holding = np.array([ends[n + 1] - ends[n] for n in map(index.bm25.vocab_dict.__getitem__, known)])
-    holding = np.concatenate([holding, np.zeros(len(question_stems) - len(known))])
+    holding = np.array([index.keywords.count(stem) for stem in question_stems])
     highest = np.log(1.0 + (len(index.passages) - holding + 0.5) / (holding + 0.5)).sum()
-    scores: NDArray[np.float32] = index.bm25.get_scores(known) / np.float32(highest)
+    scores: NDArray[np.float32] = index.keywords.scores(question_stems) / np.float32(highest)
     return scores if allowed is None else np.where(allowed, scores, np.float32(0.0))
 
 

@@ -109,7 +109,7 @@ def test_keyword_scores_are_what_the_formula_gives(made):
     texts = [stems(f"{p.context} {p.text} {attached.get(row, '')}") for row, p in enumerate(index.passages)]
     mean = sum(map(len, texts)) / len(texts)
 
-    scores = index.bm25.get_scores(["burn", "soup"])
+    scores = index.keywords.scores(["burn", "soup", "unheard"])
 
     for text, score in zip(texts, scores, strict=True):
         expected = 0.0
@@ -136,7 +136,7 @@ def test_damage_to_any_file_is_noticed(made, damage):
     root = generation(made)
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     assert {"manifest.json", "documents.jsonl", "vectors.faiss", "parents.npy", "tokens.states.npy"} < set(names)
-    assert any(name.startswith("bm25/") for name in names)
+    assert any(name.startswith("keywords.") for name in names)
 
     for name in names:
         path = root / name
