@@ -4,6 +4,7 @@ Precision comes first: a wrong "the documents differ" is worse than a missed one
 answer's only when it fits the question nearly as well and shares words with it, apart from the values themselves.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 from qa.index import Index
 from qa.search import Hit
 from qa.sentences import Span
-from qa.values import Kind, Value, agree, comparable, kind_asked_for, values_of
+from qa.values import KINDS, Kind, Value, agree, comparable, kind_asked_for, values_of
 from qa.words import stems, words_of
 
 # Measured on planted contradictions and on the shipped corpus (docs/evaluation.md).
@@ -20,6 +21,7 @@ FIT_MARGIN = 0.08  # how much less than the answer a sentence may fit the questi
 LIKENESS = 0.70  # least cosine of two sentence embeddings
 SHARED_WORDS = {"date": 0.4, "number": 0.4, "name": 0.75, None: 0.4}  # least share of the shorter sentence's words
 SHARED_NEWS = 0.4  # the same of the words that are not the question's, where there is no value to compare
+_DENIES = re.compile(r"\b(?:not|no|never|neither|without|cannot)\b|n['’]t\b", re.I)
 # Words of which a thing has one: sentences that name different ones speak of different things.
 _RIVALS = tuple(
     frozenset(stems(words))
@@ -91,7 +93,8 @@ def _supporters(
         if answer.values:
             same = any(agree(a, b, kind) for a in answer.values for b in other.values)
         else:
-            same = not other.values and _same_news(answer.text, other.text, question)
+            alike = _same_news(answer.text, other.text, question) and not _at_odds(answer.text, other.text)
+            same = alike and not other.values
         if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
             found.add(other.hit)
     return tuple(sorted(found))
@@ -148,6 +151,17 @@ def _same_matter(first: str, second: str, question: str, kind: Kind | None) -> b
         return False
     shared = one & two
     return bool(shared & set(stems(question))) and len(shared) >= SHARED_WORDS[kind] * min(len(one), len(two))
+
+
+def _at_odds(first: str, second: str) -> bool:
+    """Tell whether one sentence denies something and the other does not, or their dates, numbers or names are others."""
+    if bool(_DENIES.search(first)) != bool(_DENIES.search(second)):
+        return True
+    for kind in KINDS:
+        pairs = [(a, b) for a in values_of(first, kind) for b in values_of(second, kind) if comparable(a, b, kind)]
+        if pairs and not any(agree(a, b, kind) for a, b in pairs):
+            return True
+    return False
 
 
 def _same_news(first: str, second: str, question: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from qa.words import STOPWORDS, fold, stems
 
 Kind = Literal["date", "number", "name"]
+KINDS: tuple[Kind, ...] = ("date", "number", "name")
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",

@@ -109,6 +109,36 @@ def test_who_says_something_else_does_not_support(replies, question):
     assert reply.answer.supported_by == ()
 
 
+@pytest.mark.parametrize(
+    ("question", "first", "second"),
+    [
+        (
+            "Does the tool support Python 3.8?",
+            "Version 2.3 of the tool does not support Python 3.8 and keeps the legacy parser.",
+            "Version 2.3 of the tool supports Python 3.8 and drops the legacy parser.",
+        ),
+        (
+            "Why was the bridge destroyed?",
+            "The old bridge was destroyed in 1913, because the river rose after the snow melted.",
+            "The old bridge was destroyed in 1950, because the river rose after the snow melted.",
+        ),
+    ],
+)
+def test_who_says_the_opposite_does_not_support(tmp_path, write, embedder: Embedder, question, first, second):
+    """A denial, or another date, takes the support away that the shared words seem to give; equal words support."""
+
+    def supported_by(texts):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        settings = Settings(corpus=write(folder / "corpus", texts), index=folder / "index")
+        rebuild(settings, force=False, progress=lambda *_: None)
+        reply = answer(open_index(settings.index), embedder, question, min_confidence=0)
+        assert reply.answer
+        return reply.answer.supported_by
+
+    assert supported_by({"a.md": first, "b.md": second}) == ()
+    assert supported_by({"a.md": first, "b.md": f"It is known: {first}"}) == (2,)
+
+
 def test_nobody_supports_what_they_contradict(replies):
     """A passage is never listed both as support and as the other side."""
     for reply in replies.values():
