@@ -20,7 +20,8 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
+# Without `a`, small and capital letters are one also for "ſ" and "ı", and there is no month "ſeptember" to look up.
+_MONTH = rf"(?P<month>(?a:{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.?"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>1\d{3}|20\d{2})"
 _DATES = tuple(
@@ -41,7 +42,7 @@ _UNITS = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBER_WORDS = {word: float(n) for n, word in enumerate(_UNITS)} | {w: 10.0 * n for n, w in enumerate(_TENS, 2)}
 _MULTIPLES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-_NUMBER_WORD = rf"(?:{'|'.join([*_NUMBER_WORDS, *_MULTIPLES])})\b"
+_NUMBER_WORD = rf"(?a:{'|'.join([*_NUMBER_WORDS, *_MULTIPLES])})\b"
 _NUMBER = re.compile(
     r"(?:\b(?:(?P<about>about|around|some|roughly|approximately|nearly|almost|circa)"
     r"|(?P<over>over|more\s+than|at\s+least)|(?P<under>under|less\s+than|fewer\s+than|at\s+most|up\s+to))\s+)?"
@@ -53,9 +54,16 @@ _NUMBER = re.compile(
 _LEAST_BARE_NUMBER = 1000.0  # a smaller number without a unit is more often a label than an amount
 _ABOUT = 0.1  # "about 50" may be this share more or less
 _PLACE = re.compile(r"\b(?:in|at|on|from|near)\s+(?:the\s+)?$", re.I)  # what follows is no person
+_POSSESSIVE = re.compile(r"['’]s?(?=[\s-]|$)")
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
 
-_ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which)\s+(?:year|date|day|month)\b|\bdate\b", re.I)
+# "When" asks only before a verb, or where nothing else does: not in "What does she say when he leaves?".
+_ASKS_DATE = re.compile(
+    r"\bwhen\s+(?:am|is|are|was|were|do|does|did|has|have|had|will|would|can|could|shall|should|may|might|must)\b|"
+    r"^\W*when\b(?!.*\b(?:who|whom|whose|what|which|where|why|how)\b)|"
+    r"\b(?:what|which)\s+(?:year|date|day|month)\b|\bdate\b",
+    re.I | re.S,
+)
 _ASKS_NUMBER = re.compile(
     r"\bhow\s+(?:many|much|long|old|tall|far|high|big|large|often|fast)\b|"
     r"\b(?:number|amount|percentage|running time|runtime|length|price|cost|size|height|weight|age)\b",
@@ -159,7 +167,9 @@ def _numbers(sentence: str) -> tuple[Value, ...]:
         # "1500 steps" is a number although it looks like a year, but nothing else within a date is one.
         in_date = any(a <= start < b and (not unit or b - a > len("1999")) for a, b in dates)
         number = _number(amount)
-        if not in_date and (unit or number >= _LEAST_BARE_NUMBER):
+        if amount[0].isupper() and sentence[:start].rstrip()[-1:].isalnum():  # of a name, such as Deep Space Nine
+            continue
+        if not in_date and number < math.inf and (unit or number >= _LEAST_BARE_NUMBER):
             found.append(Value(sentence[start:end], (*_range(number, match), unit)))
     return tuple(found)
 
@@ -197,7 +207,8 @@ def _names(sentence: str) -> tuple[Value, ...]:
         adjoins = run and match and sentence[run[-1].end() : match.start()] in (" ", "-", ". ")
         if run and not adjoins:
             text = sentence[run[0].start() : run[-1].end()]
-            words = tuple(word for word in fold(text).replace("-", " ").split() if word not in STOPWORDS)
+            bare = _POSSESSIVE.sub("", fold(text)).replace("-", " ")
+            words = tuple(word for word in bare.split() if word not in STOPWORDS)
             opens_sentence = run[0].start() == 0 and len(run) == 1
             is_place = _PLACE.search(sentence, 0, run[0].start())
             if words and not opens_sentence and not is_place:

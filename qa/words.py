@@ -7,7 +7,11 @@ from functools import lru_cache
 
 import Stemmer
 
-_WORD = re.compile(r"\w[\w\u0300-\u036f]*")  # with the accents that are characters of their own
+# Accents and vowel signs that are characters of their own belong to a word, and so do soft hyphens, joiners, marks of
+# direction and other characters that nobody sees. U+200B does not: it parts the words of scripts without spaces.
+_MARKS = "".join(ch for ch in map(chr, range(0x0300, 0xAC00)) if unicodedata.category(ch) in ("Mn", "Mc"))
+_INVISIBLE = "\u00ad\u034f\u061c\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
+_WORD = re.compile(rf"\w[\w{_MARKS}{_INVISIBLE}]*")
 _stemmer = Stemmer.Stemmer("english")
 STOPWORDS = frozenset(  # the English ones of NLTK, "ll" and "ve" among them for what an apostrophe parts
     """
@@ -34,8 +38,16 @@ class Word:
 
 def fold(word: str) -> str:
     """Return `word` in lower case without accents, so that "cafe" finds "Café", however its accent is written."""
+    if word.isascii():
+        return word.lower()
     decomposed = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(ch for ch in decomposed if not unicodedata.combining(ch))
+    return "".join(ch for ch in decomposed if ch not in _INVISIBLE and not _is_accent(ch))
+
+
+def _is_accent(ch: str) -> bool:
+    """Tell whether a mark may be left out in writing: accents, Hebrew points, Arabic vowels; no vowel sign of India."""
+    combining = unicodedata.combining(ch)
+    return 10 <= combining <= 36 or combining >= 200  # the canonical combining classes of these
 
 
 @lru_cache(maxsize=20_000)  # some 5 MB; texts repeat their words, and folding and stemming is most of reading them

@@ -34,7 +34,75 @@ def test_a_closing_quotation_mark_stays_with_its_sentence():
     """A quotation mark that closes a sentence stays with it, also where quotation marks do not pair up."""
     text = 'It was late." (Book, p. 3) Then "he left. " They slept. ” The end.'
 
-    assert split(text) == ['It was late."', '(Book, p. 3) Then "he left. "', "They slept. ”", "The end."]
+    assert split(text) == ['It was late." (Book, p. 3)', 'Then "he left. "', "They slept. ”", "The end."]
+
+
+def test_a_source_in_brackets_stays_with_the_sentence_it_is_for():
+    """It tells where something was said; brackets around a whole sentence are one of their own."""
+    text = "It was late. (Book, page 3). They left (at last). They slept. (The Book of Sleep) They woke. (It rained.)"
+
+    assert split(text) == [
+        "It was late. (Book, page 3).",
+        "They left (at last).",
+        "They slept. (The Book of Sleep)",
+        "They woke.",
+        "(It rained.)",
+    ]
+
+
+def test_a_footnote_mark_stays_with_the_sentence_it_is_for():
+    """Whatever stands in the brackets, with pages or without, several in a row; a bracket after a space is an aside."""
+    text = (
+        "It sank.[^1] It rose.[citation needed][original research?] It was sold.[3]:45 It burnt.[n 1]:45–47[6] "
+        "(“All.”)[7] Why?!² So. [Dark.] End.[8]"
+    )
+
+    assert split(text) == [
+        "It sank.[^1]",
+        "It rose.[citation needed][original research?]",
+        "It was sold.[3]:45",
+        "It burnt.[n 1]:45–47[6]",
+        "(“All.”)[7]",
+        "Why?!²",
+        "So.",
+        "[Dark.] End.[8]",
+    ]
+
+
+def test_a_sentence_goes_on_with_a_number_or_a_small_letter():
+    """A number after "Vol." and small letters continue a sentence, unless all is written small."""
+    text = "See Vol. 2, Ch. V and Eq. 3. Approx. 5 km on. The ep. was good. Sing Out! magazine came. iPhone sales rose."
+
+    assert split(text) == [
+        "See Vol. 2, Ch. V and Eq. 3.",
+        "Approx. 5 km on.",
+        "The ep. was good.",
+        "Sing Out! magazine came.",
+        "iPhone sales rose.",
+    ]
+    assert split("we came. he left. they slept.") == ["we came.", "he left.", "they slept."]
+
+
+def test_may_and_no_end_a_sentence_like_other_words():
+    """They are no abbreviations, except before a number."""
+    text = "They met in May. Ann said no. I write. See No. 5 and No. XII of it."
+
+    assert split(text) == ["They met in May.", "Ann said no.", "I write.", "See No. 5 and No. XII of it."]
+
+
+def test_a_mark_of_inches_opens_no_quotation():
+    """Between two marks of inches stand sentences as anywhere; after them quotations are seen as before."""
+    text = 'It is 12" wide. It is red. It is 8" high. He said "Out. Now." It is 6" long. "In 1920. Or so." The end.'
+
+    assert split(text) == [
+        'It is 12" wide.',
+        "It is red.",
+        'It is 8" high.',
+        'He said "Out. Now."',
+        'It is 6" long.',
+        '"In 1920. Or so."',
+        "The end.",
+    ]
 
 
 def test_pieces_without_words_join_the_sentence_before():
@@ -57,6 +125,13 @@ def test_a_long_sentence_is_cut_at_words():
 
     assert all(len(piece) <= 100 for piece in pieces)
     assert " ".join(pieces).split() == words
+
+
+def test_a_sentence_of_many_parts_is_cut_at_words():
+    """Also where a sentence is so long that it is not given to sentencex whole."""
+    words = [f"word{number}" for number in range(5_000)]
+
+    assert " ".join(split(" ".join(words))).split() == words
 
 
 @pytest.mark.parametrize("unit", ["e\u0301", "👩\u200d👩\u200d👧", "👍🏽", "☺\ufe0f", "कि"])
@@ -97,7 +172,9 @@ def test_long_paragraphs_are_split_in_parts_without_a_trace():
     assert split(" ".join(sentences)) == sentences
 
 
-@pytest.mark.parametrize("unit", ["“a.", "1. 2) ", '"A. ', "a" * 50, "a. ", "\u0301", "..[111 ", "Dr. ", "(", "… "])
+@pytest.mark.parametrize(
+    "unit", ["“a.", "1. 2) ", "vol. ", '1" ', ".[1]", '"A. ', "a" * 50, "a. ", "\u0301", "..[111 ", "Dr. ", "(", "… "]
+)
 def test_no_repetition_takes_more_than_two_seconds(unit):
     """150,000 characters of anything are split at once (sentencex alone takes quadratic time on some)."""
     text = unit * (150_000 // len(unit))
