@@ -41,6 +41,12 @@ COLBERT_SMALL = Weights(  # Apache-2.0
         ("tokenizer.json", "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448"),
     ),
 )
+ENGLISH_WORDS = Weights(  # MIT; each line is a word, a blank and a count
+    "the English word list",
+    "symspellpy",
+    "",
+    (("frequency_dictionary_en_82_765.txt", "68e9dc81c7e73bd7310b57e516ecaea0d8b6387ff71344a57c04174650a407a7"),),
+)
 
 
 def locate(weights: Weights) -> Path:
@@ -66,11 +72,14 @@ def verified(weights: Weights) -> Path:
     """Return the folder of the weights after comparing every file with its pinned SHA-256.
 
     Raises:
-        ModelError: as `locate`, or a file differs from the pinned one.
+        ModelError: as `locate`, or a file cannot be read or differs from the pinned one.
     """
-    folder = locate(weights)
-    for name, pinned in weights.files:
-        found = sha256_of(folder / name)
+    try:
+        folder = locate(weights)
+        hashes = [sha256_of(folder / name) for name, _ in weights.files]
+    except OSError as error:
+        raise ModelError(f"the weights in {error.filename} cannot be read ({error.strerror})") from error
+    for (name, pinned), found in zip(weights.files, hashes, strict=True):
         if found != pinned:
             raise ModelError(
                 f"{folder / name} has SHA-256 {found}, expected {pinned}; "

@@ -7,22 +7,24 @@ from qa.words import stems
 VOCABULARY = {"lighthouse": 4, "keeper": 3, "telescope": 2, "greenhouse": 2, "cactus": 1, "odo": 9, "ambassador": 1}
 STEMS = {stem for word in VOCABULARY for stem in stems(word)} | {"barkeep"}
 COMMON = {"envoy": 1, "house": 1}
+NAMES = {"meaney": 3, "benjamin": 2}
 
 
 @pytest.fixture
 def corrected(tmp_path):
     """What `correct` makes of a question with a vocabulary given as a dictionary."""
 
-    def corrected(question, vocabulary=VOCABULARY, stems=STEMS, common=COMMON):
+    def corrected(question, vocabulary=VOCABULARY, stems=STEMS, common=COMMON, names=NAMES):
         write_table(tmp_path / "words.txt", vocabulary)
-        return correct(question, WordTable(tmp_path / "words.txt"), stems, common)
+        write_table(tmp_path / "names.txt", names)
+        return correct(question, WordTable(tmp_path / "words.txt"), WordTable(tmp_path / "names.txt"), stems, common)
 
     return corrected
 
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("lighthuose", "lighthouse"), ("Keper", "keeper"), ("telexcopp", "telescope"), ("cactsu", "cactus")],
+    [("lighthuose", "lighthouse"), ("keper", "keeper"), ("telexcopp", "telescope"), ("cactsu", "cactus")],
 )
 def test_a_slip_is_mended(corrected, typed, meant):
     """A word that no document holds becomes the nearest one that they do; two slips are forgiven in long words."""
@@ -41,18 +43,42 @@ def test_a_slip_is_mended(corrected, typed, meant):
         "Was it ddo?",  # too short
         "What is 12345?",
         "Is it the fighthouses?",  # another first letter
+        "Does the kipper swim?",  # English, and one slip from a word of the documents
+        "Who is Keper?",  # a name, and no name of the documents is like it
+        "Who is Bemjanim?",  # two slips are too many in a name
+        "Où est le kéeper?",  # another language
         "",
         "😀 ???",
     ],
 )
 def test_what_is_no_slip_stays(corrected, question):
-    """Words of the documents, other forms of them, common and short words and numbers are left alone."""
+    """Words of the documents, other forms of them, English and short words, numbers and other names are left alone."""
     assert corrected(question) == (question, ())
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("Who is Meanney?", "Who is Meaney?"),
+        ("Keper of what?", "Keeper of what?"),  # the first word has a capital letter anyway
+        ("WHO IS THE KEPER?", "WHO IS THE Keeper?"),  # as has every word here
+        ("Was it the minuets?", "Was it the minutes?"),  # an English word that hardly anybody uses
+    ],
+)
+def test_a_name_is_mended_to_a_name(corrected, question, meant):
+    """A name becomes one that the documents write with a capital letter, and keeps its own."""
+    assert corrected(question, {**VOCABULARY, **NAMES, "minutes": 4})[0] == meant
 
 
 def test_the_more_frequent_of_two_near_words_wins(corrected):
     """Of two words at the same distance, the one in more passages is taken, then the first by alphabet."""
     assert corrected("stane", {"stale": 1, "stone": 5, "state": 5}, {}, {})[0] == "state"
+
+
+@pytest.mark.parametrize(("typed", "known"), [("Martin", "martini"), ("martini", "martin"), ("Bashira", "bashir")])
+def test_a_word_with_more_letters_at_its_end_is_another_word(corrected, typed, known):
+    """Letters that were added or left out at the end make no slip: Martin is not Martini."""
+    assert corrected(f"Where is {typed}?", {known: 5}, {}, {}, {known: 5}) == (f"Where is {typed}?", ())
 
 
 def test_an_empty_index_corrects_nothing(corrected):
