@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa.index import Index
+from qa.late import likeness
 from qa.search import Hit
 from qa.sentences import Span
 from qa.values import KINDS, Kind, Value, agree, comparable, kind_asked_for, values_of
@@ -19,6 +20,7 @@ from qa.words import stems, words_of
 # Measured on planted contradictions and on the shipped corpus (docs/evaluation.md).
 FIT_MARGIN = 0.08  # how much less than the answer a sentence may fit the question
 LIKENESS = 0.70  # least cosine of two sentence embeddings
+SAME_MEANING = 0.89  # least likeness of a sentence that supports, where there is no value to compare
 SHARED_WORDS = {"date": 0.4, "number": 0.4, "name": 0.75, None: 0.4}  # least share of the shorter sentence's words
 SHARED_NEWS = 0.4  # the same of the words that are not the question's, where there is no value to compare
 _DENIES = re.compile(r"\b(?:not|no|never|neither|without|cannot)\b|n['’]t\b", re.I)
@@ -47,6 +49,7 @@ class Statement:
     """One sentence of a hit."""
 
     hit: int  # place of the hit, from 0
+    sentence: tuple[int, int]  # row of its passage, and the number of the sentence in it
     span: Span  # in code points of the document's text
     text: str
     fit: float  # how well it fits the question
@@ -80,21 +83,26 @@ def compare(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence
     kind = kind_asked_for(question)
     answer, others = _statements(index, question, kind, hits, hit, sentence)
     return Comparison(
-        supporters=_supporters(hits, question, kind, answer, others),
+        supporters=_supporters(index, hits, question, kind, answer, others),
         differences=_differences(hits, question, kind, answer, others),
     )
 
 
 def _supporters(
-    hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
+    index: Index, hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
 ) -> tuple[int, ...]:
     found = set()
     for other in others:
         if answer.values:
             same = any(agree(a, b, kind) for a in answer.values for b in other.values)
         else:
-            alike = _same_news(answer.text, other.text, question) and not _at_odds(answer.text, other.text)
-            same = alike and not other.values
+            alike = likeness(index.tokens, answer.sentence, other.sentence) >= SAME_MEANING
+            same = (
+                alike
+                and not other.values
+                and _same_news(answer.text, other.text, question)
+                and not _at_odds(answer.text, other.text)
+            )
         if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
             found.add(other.hit)
     return tuple(sorted(found))
@@ -127,7 +135,7 @@ def _statements(
         start, end = passage.sentences[number]
         text = passage.text[start - passage.start : end - passage.start]
         fit = hits[place].sentence_scores[number]
-        return Statement(place, (start, end), text, fit, _new_values(text, question, kind))
+        return Statement(place, (hits[place].row, number), (start, end), text, fit, _new_values(text, question, kind))
 
     least = hits[hit].sentence_scores[sentence] - FIT_MARGIN
     fitting = [
@@ -154,7 +162,7 @@ def _same_matter(first: str, second: str, question: str, kind: Kind | None) -> b
 
 
 def _at_odds(first: str, second: str) -> bool:
-    """Tell whether one sentence denies something and the other does not, or their dates, numbers or names are others."""
+    """Tell whether only one sentence denies something, or both have dates, numbers or names and none in common."""
     if bool(_DENIES.search(first)) != bool(_DENIES.search(second)):
         return True
     for kind in KINDS:
@@ -187,4 +195,8 @@ def _new_values(text: str, question: str, kind: Kind | None) -> tuple[Value, ...
     asked = values_of(question, kind)
     if kind == "name":  # the same name may stand in the question where names are not looked for, as its first word
         asked = (Value(question, tuple(word.folded for word in words_of(question))),)
-    return tuple(value for value in values_of(text, kind) if not any(agree(value, one, kind) for one in asked))
+    found = tuple(value for value in values_of(text, kind) if not any(agree(value, one, kind) for one in asked))
+    if kind == "number":  # "how many rooms" asks for rooms, whatever else the sentence counts
+        asked_units = set(stems(question))
+        return tuple(value for value in found if value.key[2] in asked_units) or found
+    return found

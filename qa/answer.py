@@ -1,14 +1,17 @@
 """Choose the sentence that answers, or say that the documents do not answer."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from qa.agreement import Comparison, Statement, compare
 from qa.confidence import confidence_of
 from qa.documents import Document
 from qa.errors import BadQuestion
-from qa.index import Index
+from qa.formats import Block
+from qa.index import Documents, Index
 from qa.quotes import lasting_link
 from qa.search import MAX_K, Hit, Query, best_sentence, search
 from qa.sentences import Span
@@ -20,7 +23,9 @@ DEFAULT_K = 5
 ANSWER_PASSAGES = 3  # the answer is looked for in this many of the best passages
 PASSAGE_WEIGHT = 4.0  # what a passage's score counts beside its sentence's
 SHORT_ANSWER_CHARS = 200  # an answer shorter than this takes in the better of its neighbours
+AFTER = 0.05  # in favour of the neighbour after it, which explains more often than the one before
 MAX_ANSWER_CHARS = 300  # as long as both together stay within this
+_LISTED = ("item", "row")
 
 
 class Status(StrEnum):
@@ -36,9 +41,14 @@ class CitedPassage:
 
     rank: int  # from 1
     hit: Hit
-    document: Document
+    documents: Documents  # of the index
     highlights: tuple[Span, ...]  # words of the question, in code points of the passage's text
     permalink: str  # address of the passage that survives edits of the document, without the host
+
+    @property
+    def document(self) -> Document:
+        """The document of the passage; not a field, so that a reply that is kept does not keep whole documents."""
+        return self.documents[self.hit.passage.document_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +162,9 @@ def _choose(passages: tuple[CitedPassage, ...]) -> tuple[int, int] | None:
 
 
 def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compared: Comparison) -> Answer:
-    """Return the answer that a sentence is, with the better of its neighbours when it is short."""
+    """Return the answer that a sentence makes."""
     cited = passages[place]
-    sentences, scores = cited.hit.passage.sentences, cited.hit.sentence_scores
-    start, end = sentences[sentence]
-    neighbours = [n for n in (sentence - 1, sentence + 1) if 0 <= n < len(sentences)]
-    if neighbours and end - start < SHORT_ANSWER_CHARS:
-        neighbour = max(neighbours, key=lambda n: scores[n])
-        wider = min(start, sentences[neighbour][0]), max(end, sentences[neighbour][1])
-        if wider[1] - wider[0] <= MAX_ANSWER_CHARS:
-            start, end = wider
+    start, end = _widened(cited.document, cited.hit, sentence)
     return Answer(
         text=cited.document.text[start:end],
         passage=cited.rank,
@@ -169,6 +172,40 @@ def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compa
         end=end,
         supported_by=tuple(passages[other].rank for other in compared.supporters),
     )
+
+
+def _widened(document: Document, hit: Hit, chosen: int) -> Span:
+    """Return a sentence with what belongs to it: the items that it introduces, or, when it is short, a neighbour."""
+    sentences, scores = hit.passage.sentences, hit.sentence_scores
+    start, end = sentences[chosen]
+    if document.text[end - 1] == ":":
+        for span in sentences[chosen + 1 :]:
+            if _block(document, span).kind not in _LISTED or span[1] - start > MAX_ANSWER_CHARS:
+                break
+            end = span[1]
+    elif end - start < SHORT_ANSWER_CHARS:
+        near = [
+            (scores[other] + (AFTER if other > chosen else 0.0), sentences[first][0], sentences[second][1])
+            for first, second, other in ((chosen - 1, chosen, chosen - 1), (chosen, chosen + 1, chosen + 1))
+            if first >= 0 and second < len(sentences) and _belong(document, sentences[first], sentences[second])
+        ]
+        fitting = [one for one in near if one[2] - one[1] <= MAX_ANSWER_CHARS]
+        if fitting:
+            _, start, end = max(fitting)
+    return start, end
+
+
+def _belong(document: Document, first: Span, second: Span) -> bool:
+    """Tell whether a sentence and the next stand in one block, or in an item and what leads up to it."""
+    one, other = _block(document, first), _block(document, second)
+    if one is other:
+        return document.text[second[1] - 1] != ":"  # which introduces something else
+    return other.kind in _LISTED and one.kind not in _LISTED and document.text[first[1] - 1] in ':"”»'
+
+
+def _block(document: Document, span: Span) -> Block:
+    """Return the block that a sentence stands in."""
+    return document.blocks[bisect_right(document.blocks, span[0], key=attrgetter("start")) - 1]
 
 
 def _disagreements(passages: tuple[CitedPassage, ...], compared: Comparison) -> tuple[Disagreement, ...]:
@@ -185,4 +222,4 @@ def _cited(rank: int, hit: Hit, index: Index, query: Query) -> CitedPassage:
     passage, document = hit.passage, index.documents[hit.passage.document_id]
     wanted = set(query.stems)
     highlights = tuple((word.start, word.end) for word in words_of(passage.text) if word.stem in wanted)
-    return CitedPassage(rank, hit, document, highlights, lasting_link(document, passage.start, passage.end))
+    return CitedPassage(rank, hit, index.documents, highlights, lasting_link(document, passage.start, passage.end))

@@ -143,6 +143,29 @@ def score(
     return LateScores(passage=_weighted(best, weights), sentences=tuple(sentences), tokens=best)
 
 
+def likeness(store: TokenStore, first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Return how far two sentences say the same, -1..1.
+
+    That is the mean best cosine of the tokens of one with those of the other, in the direction in which it is lower:
+    what only one of them says counts against both.
+
+    Args:
+        first: row of a passage and the number of its sentence, like the second.
+    """
+    one, other = (_unit_states(store, *place) for place in (first, second))
+    if not len(one) or not len(other):  # cut off with the end of a long passage
+        return -1.0
+    cosines = one @ other.T
+    return float(min(cosines.max(axis=0).mean(), cosines.max(axis=1).mean()))
+
+
+def _unit_states(store: TokenStore, passage: int, sentence: int) -> NDArray[np.float32]:
+    tokens = slice(store.starts[passage], store.starts[passage + 1])
+    states = store.states[tokens][store.sentence[tokens] == sentence].astype(np.float32)
+    unit: NDArray[np.float32] = states / np.linalg.norm(states, axis=1, keepdims=True)
+    return unit
+
+
 def _weighted(cosines: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the weighted sum of each row, shape (n,).
 

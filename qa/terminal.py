@@ -20,6 +20,15 @@ def reply_to_text(reply: Reply) -> str:
             f"  [{reply.answer.passage}] {_source(cited)}, characters {reply.answer.start}-{reply.answer.end}",
             f"  confidence {reply.confidence:.2f}",
         ]
+        if reply.answer.supported_by:
+            lines.append("  also said in " + ", ".join(f"[{rank}]" for rank in reply.answer.supported_by))
+        for found in reply.disagreements:
+            said = " ".join(found.second.text.split())
+            lines += [
+                "",
+                *textwrap.wrap(f"The documents differ. “{said}”", _WIDTH),
+                f"  [{found.second.passage}] {found.second.value}, not {found.first.value}",
+            ]
     else:
         lines.append(f"The documents do not answer this (confidence {reply.confidence:.2f}). The nearest passages:")
     for cited in reply.passages:
@@ -42,7 +51,7 @@ def why_not_to_text(found: WhyNot) -> str:
     if found.explanation:
         for factor in found.explanation.factors:
             lines.append(
-                f"  {factor.name:14} {factor.value:8.4f} x {factor.weight:.4f} = {factor.product:8.4f}  "
+                f"  {factor.name:14} {factor.value:8.5f} x {factor.weight:.4f} = {factor.product:8.5f}  "
                 f"(number {factor.rank} of {found.explanation.candidates}) {factor.about}"
             )
         lines.append(f"  {'score':14} {found.explanation.score:28.4f}  number {found.explanation.score_rank}")

@@ -1,12 +1,13 @@
+import gc
 from dataclasses import replace
 
 import pytest
 
 from qa.answer import ANSWER_PASSAGES, DEFAULT_K, MAX_ANSWER_CHARS, Reply, Status, answer
 from qa.confidence import confidence_of
-from qa.documents import parse_document
+from qa.documents import Document, parse_document
 from qa.errors import BadQuestion, NoSuchDocument
-from qa.index import Index
+from qa.index import KEPT_DOCUMENTS, Index
 from qa.rebuild import build
 from qa.search import MAX_K, search
 from qa.vectors import Embedder
@@ -84,6 +85,32 @@ def test_a_short_answer_takes_in_a_neighbour_that_fits(tmp_path, embedder, mills
 
     assert reply.answer
     assert reply.answer.text == (short if alone else f"{short} {neighbour}")
+
+
+def test_of_two_neighbours_the_better_one_comes_along(tmp_path, embedder):
+    """A short sentence between one that is about the same and one that is not is given with the former."""
+    document, _ = parse_document(
+        "a.txt", "The lamp of the tower needs oil. Anna lit the lamp of the tower first. Goats keep the grass short."
+    )
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, "Who first lit the lamp of the tower?", min_confidence=0)
+
+    assert reply.answer
+    assert reply.answer.text == "The lamp of the tower needs oil. Anna lit the lamp of the tower first."
+
+
+def test_a_good_sentence_wins_over_a_slightly_better_passage(tmp_path, embedder):
+    """The answer need not stand in the first passage, whose words may be spread over sentences that say little."""
+    texts = ("The first lamp. It was lit. The tower is tall.", "Anna lit the beacon of the tower first.")
+    documents = [parse_document(f"{n}.txt", text)[0] for n, text in enumerate(texts)]
+    index = build(documents, embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, "Who first lit the lamp of the tower?", min_confidence=0)
+
+    assert [cited.document.text for cited in reply.passages] == list(texts)
+    assert reply.answer
+    assert (reply.answer.passage, reply.answer.text) == (2, texts[1])
 
 
 def test_what_the_documents_do_not_say_is_refused(tiny_index, embedder):
@@ -177,3 +204,51 @@ def test_the_same_question_has_the_same_reply(tiny_index, embedder):
     assert replace(one, stages={}) == replace(two, stages={})
     assert one.took_ms > 0
     assert one.index is tiny_index
+
+
+def test_replies_do_not_keep_documents(tmp_path, embedder: Embedder):
+    """However many replies are held, as the cache does, no more documents stay in memory than the index keeps."""
+    documents = [parse_document(f"{n:02}.txt", f"House number {n} of the lane is old.")[0] for n in range(80)]
+    index = build(documents, embedder, tmp_path, lambda *_: None)
+
+    replies = [ask(index, embedder, f"Which house is number {n}?", min_confidence=0, k=MAX_K) for n in range(0, 80, 2)]
+
+    assert len({cited.document.path for reply in replies for cited in reply.passages}) > KEPT_DOCUMENTS
+    held = [one for one in gc.get_objects() if type(one) is Document and one.text.startswith("House number")]
+    assert len(held) <= len(documents) + KEPT_DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "expected"),
+    [
+        (
+            "The inn serves three soups:\n\n- Leek soup.\n- Fish soup.\n- Rhubarb soup.\n\nIt opens at noon.",
+            "Which soups does the inn serve?",
+            "The inn serves three soups:\n\nLeek soup.\nFish soup.\nRhubarb soup.",
+        ),
+        (
+            "Goats keep the grass short.\n\nAnna lit the lamp of the tower.\n\nThe harbour was dredged.",
+            "Who lit the lamp of the tower?",
+            "Anna lit the lamp of the tower.",
+        ),
+        (
+            "Goats keep the grass short. Anna lit the lamp of the tower. Nobody helped her with the lamp of the tower.",
+            "Who lit the lamp of the tower?",
+            "Anna lit the lamp of the tower. Nobody helped her with the lamp of the tower.",
+        ),
+        (
+            "“The lamp of the tower was my life, and nothing else.”\n\n- Anna Lund\n- Read also: ten towers",
+            "What did the lamp of the tower mean to its keeper?",
+            "“The lamp of the tower was my life, and nothing else.”\n\nAnna Lund",
+        ),
+    ],
+)
+def test_an_answer_takes_in_what_belongs_to_it(tmp_path, embedder: Embedder, text, question, expected):
+    """A lead-in comes with its items, a quotation with who said it, a short sentence with one of its own paragraph."""
+    document, _ = parse_document("a.md", text)
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, question, min_confidence=0)
+
+    assert reply.answer
+    assert "".join(reply.answer.text.split("- ")) == expected

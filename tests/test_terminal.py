@@ -1,8 +1,10 @@
 import pytest
 
 from qa.answer import answer
+from qa.documents import parse_document
 from qa.explain import why_not
 from qa.index import Index
+from qa.rebuild import build
 from qa.terminal import reply_to_text, why_not_to_text
 from qa.vectors import Embedder
 
@@ -52,6 +54,25 @@ def test_a_refusal_says_so(tiny_index, embedder):
     assert lines[2].startswith("[1] ")
 
 
+def test_support_and_disagreement_are_shown(tmp_path, embedder: Embedder):
+    """Who says the same is named below the answer, and what another document says instead stands quoted below that."""
+    texts = {
+        "a.md": "The inn at the harbour was opened in 1998.",
+        "b.md": "It is known that the inn at the harbour was opened in 1998.",
+        "c.md": "The inn at the harbour was opened in 2003.",
+    }
+    documents = [parse_document(name, text)[0] for name, text in texts.items()]
+    index = build(documents, embedder, tmp_path, lambda *_: None)
+
+    text = text_of(index, embedder, "When was the inn at the harbour opened?")
+
+    first, _, rest = text.partition("The documents differ. ")
+    assert "1998" in first
+    assert "  also said in [" in first
+    assert rest.startswith("“The inn at the harbour was opened in 2003.”\n  [")
+    assert "] 2003, not 1998\n" in rest
+
+
 def test_why_not_shows_its_numbers(tiny_index, embedder):
     """The stage comes first, then the passage, and the products add up to the score that is printed."""
     passage = next(p for p in tiny_index.passages if "cacti" in p.text)
@@ -63,6 +84,8 @@ def test_why_not_shows_its_numbers(tiny_index, embedder):
 
     assert any(line.startswith(f"{found.stage.value}: ") for line in lines[:2])
     assert f"passage {passage.document_id}:{passage.start}-{passage.end}" in lines
-    products = [float(line.split("=")[1].split()[0]) for line in lines if " = " in line]
+    factors = [line.split()[1:6:2] for line in lines if " = " in line]
+    products = [float(product) for *_, product in factors]
+    assert [float(value) * float(weight) for value, weight, _ in factors] == pytest.approx(products, abs=1e-5)
     score = next(float(line.split()[1]) for line in lines if line.startswith("  score"))
-    assert sum(products) == pytest.approx(score, abs=5e-4)
+    assert sum(products) == pytest.approx(score, abs=1e-4)
