@@ -32,7 +32,9 @@ _WIDER_CHARSETS = {
     **dict.fromkeys(("shift_jis", "shift-jis"), "cp932"),
     "euc-kr": "cp949",
 }
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_VERSION_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Document:
     text: str
     blocks: tuple[Block, ...]
     questions: tuple[tuple[int, str], ...]  # (offset, question that the section there answers)
+
+    @property
+    def version(self) -> str:
+        """The beginning of the hash: what addresses carry, to tell whether the text was edited since."""
+        return self.sha256[:_VERSION_DIGITS]
 
 
 def read_document(path: Path, root: Path, max_bytes: int) -> tuple[Document, tuple[str, ...]]:
@@ -83,6 +90,7 @@ def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
     if not parsed.text.strip():
         raise ValueError("there is no text in it")
     meta = parsed.metadata
+    language, doubts = _language(meta.get("language", "en"))
     document = Document(
         id=document_id(path),
         path=path,
@@ -90,14 +98,14 @@ def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
         kind=meta.get("kind", ""),
         source=meta.get("retold_from") or meta.get("source", ""),
         url=url if (url := meta.get("url", "")).lower().startswith(("https://", "http://")) else "",
-        language=meta.get("language", "en"),
+        language=language,
         license=meta.get("license", ""),
         sha256=hashlib.sha256(parsed.text.encode()).hexdigest(),
         text=parsed.text,
         blocks=parsed.blocks,
         questions=parsed.questions,
     )
-    return document, parsed.notices
+    return document, (*parsed.notices, *doubts)
 
 
 def document_id(path: str) -> str:
@@ -113,6 +121,14 @@ def _first_heading(parsed: Parsed) -> str:
     return " ".join(parsed.text[first.start : first.end].split()) if first else ""
 
 
+def _language(named: str) -> tuple[str, tuple[str, ...]]:
+    """Return the tag of a language, English for what is no tag, and notices about it."""
+    tag = named.replace("_", "-")  # as in names of locales: de_DE
+    if _LANGUAGE_TAG.fullmatch(tag):
+        return tag, ()
+    return "en", (f'language {named[:40]!r} is no tag such as "de" or "pt-BR"; read as English',)
+
+
 def _bytes_of(path: Path, root: Path, max_bytes: int) -> bytes:
     """Return what is in the file; raise ValueError or OSError with the reason if it is to be skipped."""
     if any(unicodedata.category(ch) in ("Cc", "Cs") for ch in str(path.relative_to(root))):
@@ -124,6 +140,8 @@ def _bytes_of(path: Path, root: Path, max_bytes: int) -> bytes:
         raise ValueError("is a link to a folder; linked folders are not entered")
     if path.suffix.lower() not in PARSERS:
         raise ValueError(f"unknown kind of file (read are {', '.join(PARSERS)})")
+    if path.is_symlink() and not target.exists():
+        raise ValueError("is a link that leads nowhere")
     if not target.is_file():  # asked before opening: to open a device may set something going
         raise ValueError("is not a regular file")
     # Whatever takes the file's place in between, it is no link that is followed and no pipe that is waited for.

@@ -8,7 +8,7 @@ nothing is returned: a mark on the wrong words is worse than none.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -28,6 +28,7 @@ _TELLING_CHARS = 6  # this much of it, on one side
 _HASH_DIGITS = 16
 _WHITE_SPACE = re.compile(r"\s+")
 _WHITE_SPACE_RUN = re.compile(r"\s{2,}")
+_MOST_PLACES = 300  # where words begin that are looked at: a log may hold the same opening in each of its lines
 
 
 class State(StrEnum):
@@ -67,14 +68,16 @@ def quote(document: Document, start: int, end: int) -> Quote:
     text = document.text
     whole = _collapsed(text[start:end]).strip()
     words = whole if len(whole) <= WHOLE_CHARS else whole[:_OPENING_CHARS].rstrip()
-    described = Quote(start, end, document.sha256[:_HASH_DIGITS], words, len(whole), _hash(whole), "", "", 1)
-    others = [span for span in _occurrences(described, text) if span[0] >= end or span[1] <= start]
+    described = Quote(start, end, document.version, words, len(whole), _hash(whole), "", "", 1)
+    spans = _occurrences(described, text)
+    others = [span for span in spans or () if span[0] >= end or span[1] <= start]
+    copies = _MOST_PLACES if spans is None else 1 + len(others)
     for size in _CONTEXT_CHARS:
         prefix, suffix = _before(text, start, size), _after(text, end, size)
         repeated = any(_before(text, s, size) == prefix or _after(text, e, size) == suffix for s, e in others)
         if not repeated:
             break
-    return Quote(start, end, described.document, words, len(whole), described.sha256, prefix, suffix, 1 + len(others))
+    return Quote(start, end, described.document, words, len(whole), described.sha256, prefix, suffix, copies)
 
 
 def find(wanted: Quote, document: Document) -> Place:
@@ -84,9 +87,9 @@ def find(wanted: Quote, document: Document) -> Place:
         here = text[wanted.start : wanted.end]
         if _hash(_collapsed(here).strip()) == wanted.sha256:
             return Place(State.UNCHANGED, (wanted.start, wanted.end))
-    spans = list(_occurrences(wanted, text))
+    spans = _occurrences(wanted, text)
     if not spans:
-        return Place(State.GONE, None)
+        return Place(State.UNCLEAR if spans is None else State.GONE, None)
     kept = [_context_kept(wanted, text, span) for span in spans]
     number = _the_one_among_copies(wanted, kept) if wanted.copies > 1 else _the_best(wanted, spans, kept)
     return Place(State.UNCLEAR, None) if number is None else Place(State.FOUND, spans[number])
@@ -116,17 +119,20 @@ def from_parameters(parameters: Mapping[str, str]) -> Quote:
     """
     start, end = read_range(parameters.get("at", ""))
     words = _collapsed(parameters.get("quote", "")).strip()
+    length = _number(parameters.get("length", str(len(words))), "length")
     if not words:
         raise BadQuote("the link quotes no words: `quote` is missing")
+    if length != len(words) and (length <= WHOLE_CHARS or len(words) < _OPENING_CHARS - 1):
+        raise BadQuote(f"`quote` has {len(words)} characters, which are no beginning of a quotation of {length}")
     return Quote(
         start=start,
         end=end,
         document=parameters.get("doc", "") or "unknown",
         words=words,
-        length=_number(parameters.get("length", str(len(words))), "length"),
+        length=length,
         sha256=parameters.get("hash", _hash(words)),
-        prefix=parameters.get("before", ""),
-        suffix=parameters.get("after", ""),
+        prefix=parameters.get("before", "")[-_CONTEXT_CHARS[-1] :],
+        suffix=parameters.get("after", "")[: _CONTEXT_CHARS[-1]],
         copies=_number(parameters.get("copies", "1"), "copies"),
     )
 
@@ -160,6 +166,11 @@ def lasting_link(document: Document, start: int, end: int) -> str:
     return f"/documents/{document.id}?{urlencode(to_parameters(quote(document, start, end)))}#at"
 
 
+def short_link(document: Document, start: int, end: int) -> str:
+    """Return the address of a span by its place alone, without the host; nothing is marked once the text was edited."""
+    return f"/documents/{document.id}?at={start}-{end}&doc={document.version}#at"
+
+
 def to_annotation_target(document: Document, start: int, end: int) -> dict[str, object]:
     """Return a span as the target of a W3C Web Annotation, with the whole quotation."""
     described = quote(document, start, end)
@@ -178,25 +189,31 @@ def to_annotation_target(document: Document, start: int, end: int) -> dict[str, 
     }
 
 
-def _occurrences(wanted: Quote, text: str) -> Iterator[Span]:
-    """Yield every place where the whole quotation stands, not as a part of longer words."""
+def _occurrences(wanted: Quote, text: str) -> list[Span] | None:
+    """Return the places where the whole quotation stands, not as a part of longer words; None if too many may be it."""
     first, *rest = map(re.escape, wanted.words.split())
     # Looked back for behind the first word, so that the search can skip to it.
     opening = rf"(?<!\w{first})" if wanted.words[0].isalnum() and not wanted.prefix[-1:].isalnum() else ""
-    for match in re.finditer(r"\s+".join([first + opening, *rest]), text):
+    found = []
+    for number, match in enumerate(re.finditer(r"\s+".join([first + opening, *rest]), text)):
+        if number == _MOST_PLACES:
+            return None
         end = match.end() if wanted.length == len(wanted.words) else _end_after(text, match.start(), wanted.length)
         whole = _collapsed(text[match.start() : end]).strip()
         cuts_word = text[end - 1 : end].isalnum() and text[end : end + 1].isalnum() and not wanted.suffix[:1].isalnum()
         if len(whole) == wanted.length and _hash(whole) == wanted.sha256 and not cuts_word:
-            yield match.start(), end
+            found.append((match.start(), end))
+    return found
 
 
 def _end_after(text: str, start: int, length: int) -> int:
     """Return where a text that begins at `start` has `length` characters with white space collapsed."""
     end = start + length
-    for run in _WHITE_SPACE_RUN.finditer(text, start):
-        if run.start() >= end:
-            break
+    # Looked for only as far as needed, since what follows may be long; a run that is found there counts whole.
+    while found := _WHITE_SPACE_RUN.search(text, start, end + 1):
+        run = _WHITE_SPACE.match(text, found.start())
+        assert run
+        start = run.end()
         end += len(run.group()) - 1
     return min(end, len(text))
 

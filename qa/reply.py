@@ -7,6 +7,7 @@ from qa.answer import CitedPassage, Reply
 from qa.documents import Document
 from qa.explain import WhyNot, explain
 from qa.index import Index
+from qa.quotes import short_link
 
 
 def index_to_json(index: Index) -> dict[str, str]:
@@ -61,11 +62,6 @@ def document_to_json(document: Document, *, with_text: bool) -> dict[str, Any]:
     return {**about, "text": document.text} if with_text else about
 
 
-def passage_link(document_id: str, start: int, end: int) -> str:
-    """Return the address of a document page with one span marked and scrolled to."""
-    return f"/documents/{document_id}?at={start}-{end}#at"
-
-
 def why_not_to_json(found: WhyNot) -> dict[str, Any]:
     """Return the fate of a stretch of a document as the JSON interface gives it."""
     passage = found.passage
@@ -108,7 +104,7 @@ def _passage_to_json(reply: Reply, cited: CitedPassage, explained: bool) -> dict
             "url": document.url,
             "sha256": document.sha256,
         },
-        "link": passage_link(document.id, passage.start, passage.end),
+        "link": short_link(document, passage.start, passage.end),
         "permalink": cited.permalink,
         **explanation,
     }

@@ -58,6 +58,8 @@ def test_bibtex_is_read_by_pybtex(cited):
     assert key == f"{cited.document.id}-{cited.start}-{cited.end}"
     assert entry.type == "misc"
     assert set(entry.fields) == {"title", "howpublished", "year", "note", "annote", "organization"}
+    assert f"/documents/{cited.document.id}?at=" in entry.fields["howpublished"]
+    assert f"&doc={cited.document.sha256[:8]}\\#at" in entry.fields["howpublished"]
     assert r"100 \% of \{300\} crowns \& kept \#3 goats\_" in entry.fields["annote"]
 
 

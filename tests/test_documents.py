@@ -199,12 +199,19 @@ def test_odd_files_are_skipped_with_the_reason_and_the_rest_is_read(tmp_path, wr
         "up.txt": "is a link that leads out of the corpus",
         "linked": "is a link that leads out of the corpus",
         "loop": "is a link to a folder; linked folders are not entered",
-        "broken.md": "is not a regular file",
+        "broken.md": "is a link that leads nowhere",
         "self.md": "is a link that leads back to itself",
         "pipe.txt": "is not a regular file",
         "bad\\nname.txt": names,
         "caf\\udce9.txt": names,
     }
+
+
+def test_a_notice_that_quotes_the_document_cannot_steer_a_terminal(tmp_path, write):
+    """What a notice quotes of a document comes without control characters."""
+    corpus = read_corpus(write(tmp_path, {"a.md": "Text.\n\n<!-- note \x1b[2J\n" + "more " * 1000}), LIMIT, SECONDS)
+
+    assert "<!-- note \\x1b[2J more" in reasons(corpus)["a.md"]
 
 
 def test_a_file_of_twenty_megabytes_is_not_even_opened(tmp_path, write):
@@ -252,6 +259,17 @@ def test_only_web_addresses_are_kept_as_url(url):
     """A url that is no http or https address is left out: it would become a link."""
     assert parse_document("a.md", f"---\nurl: '{url}'\n---\nText.")[0].url == ""
     assert parse_document("a.md", "---\nurl: https://example.org/a\n---\nText.")[0].url == "https://example.org/a"
+
+
+@pytest.mark.parametrize(
+    ("named", "language"), [("de_DE", "de-DE"), ("PT-br", "PT-br"), ("german", "en"), ("de_DE.UTF-8", "en")]
+)
+def test_a_language_is_a_tag_or_english(named, language):
+    """The name of a locale is read as the tag it means; what is no tag is named, for English is taken instead."""
+    document, notices = parse_document("a.md", f"---\nlanguage: {named}\n---\nText.")
+
+    assert document.language == language
+    assert [f"language {named!r}" in notice for notice in notices] == ([True] if language == "en" else [])
 
 
 def test_front_matter_becomes_the_document_s_fields():

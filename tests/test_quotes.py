@@ -109,6 +109,34 @@ def test_a_long_quotation_is_checked_to_its_last_character():
     assert (unchanged.state, changed.state) == (State.FOUND, State.GONE)
 
 
+def test_a_long_quotation_with_wide_gaps_keeps_its_end():
+    """However much white space stands within a long quotation, the same words are marked."""
+    words = [f"word{number}" for number in range(100)]
+    for gap in ("  ", "\n\n   \n", " " * 200):
+        quoted = gap.join(words)
+        place, text = follow(f"Before. {quoted} after.", quoted, f"More before. {quoted} after.")
+
+        assert (place.state, text) == (State.FOUND, quoted)
+
+
+def test_words_that_begin_like_hundreds_of_others_are_marked_only_where_they_were():
+    """In a log whose lines open alike the place is known as long as it is not edited; afterwards it is unclear."""
+    lines = [
+        f"{'The connection to the station in the harbour office was lost again, ' * 5}number {n}." for n in range(400)
+    ]
+    log = "\n".join(lines)
+
+    assert follow(log, lines[7], log)[0].state is State.UNCHANGED
+    assert follow(log, lines[7], f"More. {log}") == (Place(State.UNCLEAR, None), None)
+
+
+@pytest.mark.parametrize("length", ["2", "299", "301", "999999999"])
+def test_a_quotation_longer_than_its_words_needs_a_whole_beginning(length):
+    """Else every letter of a document might be where it begins."""
+    with pytest.raises(BadQuote, match="no beginning of a quotation"):
+        from_parameters({"at": "0-5", "quote": "e", "length": length, "hash": "00"})
+
+
 def test_a_link_that_lies_about_the_document_marks_nothing_wrong():
     """The hash of the document alone proves nothing: the words must stand there too."""
     link = to_parameters(quote(document(TEXT), 0, 31)) | {"at": "40-71"}

@@ -5,7 +5,7 @@ import pytest
 
 from qa.answer import Reply, answer
 from qa.index import Index
-from qa.reply import document_to_json, index_to_json, passage_link, reply_to_json
+from qa.reply import document_to_json, index_to_json, reply_to_json
 from qa.vectors import Embedder
 
 pytestmark = pytest.mark.model
@@ -52,8 +52,8 @@ def test_passages_carry_what_a_citation_needs(written, reply):
         assert passage["headings"] == list(cited.hit.passage.headings)
         assert all(0 <= start < end <= len(passage["text"]) for start, end in passage["highlights"])
         assert passage["document"]["sha256"] == cited.document.sha256
-        assert passage["link"] == passage_link(cited.document.id, passage["start"], passage["end"])
-        assert passage["link"] == f"/documents/{cited.document.id}?at={passage['start']}-{passage['end']}#at"
+        place = f"at={passage['start']}-{passage['end']}&doc={cited.document.sha256[:8]}"
+        assert passage["link"] == f"/documents/{cited.document.id}?{place}#at"
         assert passage["permalink"]
         assert "explain" not in passage
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from urllib.parse import urljoin
 
 from qa.documents import Document
-from qa.quotes import lasting_link, to_annotation_target
+from qa.quotes import lasting_link, short_link, to_annotation_target
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
@@ -41,7 +41,7 @@ class Cited:
     @property
     def short_link(self) -> str:
         """The address of the span by its place alone: for fields in which a long address does harm."""
-        return urljoin(self.host, f"/documents/{self.document.id}?at={self.start}-{self.end}#at")
+        return urljoin(self.host, short_link(self.document, self.start, self.end))
 
     @property
     def place(self) -> str:
