@@ -71,8 +71,11 @@ def _document(record: dict[str, Any]) -> Document | None:
     text: str = record.get("text") or record.get("title") or ""
     if not text.strip():
         return None
-    document, _ = parse_document(f"{record['_id']}.txt", text)
-    return replace(document, id=record["_id"], path=record["_id"], title=record.get("title") or record["_id"])
+    name, title = record["_id"], record.get("title") or record["_id"]
+    if not (isinstance(name, str) and isinstance(title, str)):
+        raise TypeError("`_id` and `title` must be text")
+    document, _ = parse_document("document.txt", text)  # an id may be anything, also what no path can be
+    return replace(document, id=name, path=name, title=title)
 
 
 def _query(record: dict[str, Any], grades: dict[str, dict[str, int]]) -> BeirQuery:

@@ -3,6 +3,7 @@
 0 answered or fine, 1 not in the documents or a check failed, 2 wrong usage, 3 no or unusable index.
 """
 
+import errno
 import json
 import logging
 import sys
@@ -12,7 +13,7 @@ from dataclasses import replace
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -43,8 +44,18 @@ def _reports_errors(command: _Command) -> _Command:
         except QAError as error:
             click.echo(f"qa: {error}", err=True)
             sys.exit(USAGE if isinstance(error, _USAGE_ERRORS) else NO_INDEX)
+        except OSError as error:  # most likely where the output goes: a full disk
+            if error.errno == errno.EPIPE:
+                raise  # whoever read the output has seen enough; click ends without a word
+            click.echo(f"qa: {error}", err=True)
+            sys.exit(USAGE)
 
     return run  # type: ignore[return-value]
+
+
+def _print_json(value: object) -> None:
+    # What an encoding has no code for would be escaped as JSON does not know it.
+    click.echo(json.dumps(value, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2))
 
 
 @contextmanager
@@ -73,6 +84,7 @@ def main() -> None:
 
     Each option can also be set by the variable that is named with it.
     """
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # titles hold any character
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells how it was loaded, which nobody asked
 
@@ -130,7 +142,7 @@ def ask(question: str, k: int, documents: tuple[str, ...], exact: bool, as_json:
     service.open()
     reply = service.ask(question, k=k, documents=list(documents) or None, exact=exact)
     if as_json:
-        click.echo(json.dumps(reply_to_json(reply), ensure_ascii=False, indent=2))
+        _print_json(reply_to_json(reply))
     else:
         click.echo(reply_to_text(reply))
     sys.exit(FINE if reply.status is Status.ANSWERED else NEGATIVE)
@@ -186,7 +198,7 @@ def doctor(corpus: Path | None, as_json: bool, index: Path | None) -> None:
             if not as_json:
                 click.echo(finding_to_text(finding))
     if as_json:
-        click.echo(json.dumps(findings_to_json(findings), ensure_ascii=False, indent=2))
+        _print_json(findings_to_json(findings))
     sys.exit(NEGATIVE if any(finding.state is State.FAULT for finding in findings) else FINE)
 
 
@@ -237,11 +249,15 @@ def why_not(question: str, place: str, k: int, exact: bool, as_json: bool, index
     service = Service(_settings(index=index))
     service.open()
     found = service.why_not(question, document, start, end, k=k, exact=exact)
-    click.echo(json.dumps(why_not_to_json(found), ensure_ascii=False, indent=2) if as_json else why_not_to_text(found))
+    if as_json:
+        _print_json(why_not_to_json(found))
+    else:
+        click.echo(why_not_to_text(found))
     sys.exit(FINE if found.stage is Stage.SHOWN else NEGATIVE)
 
 
 @main.command()
+@_reports_errors
 def token() -> None:
     """Make a token for the JSON interface or the metrics.
 
@@ -279,9 +295,17 @@ def export_feedback(unhelpful: bool) -> None:
 @click.option(
     "--beir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A retrieval set in the BEIR layout."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Ask only so many questions of each kind.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="Ask only the first so many questions; of a BEIR set, so many unanswerable ones besides.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--per-question", type=click.Path(path_type=Path), help="Write one line of JSON for each question.")
+@click.option(
+    "--per-question",
+    type=click.File("w", encoding="utf-8", lazy=False),  # what cannot be written is told before the run
+    help="Write one line of JSON for each question.",
+)
 @click.option(
     "--gate",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -294,7 +318,7 @@ def evaluate(
     beir: Path | None,
     limit: int | None,
     as_json: bool,
-    per_question: Path | None,
+    per_question: TextIO | None,
     gate: Path | None,
     index: Path | None,
 ) -> None:
@@ -316,7 +340,7 @@ def evaluate(
             from qa.index import check_model, open_index
 
             opened = open_index(settings.index)
-            check_model(opened, embedder.info)
+            check_model(settings.index, opened, embedder.info)
             asked = evaluation.read_questions(questions or Path())[:limit]
             outcomes = []
             for outcome in evaluation.run_questions(opened, embedder, asked, settings.min_confidence):
@@ -325,10 +349,11 @@ def evaluate(
             figures, by_type = evaluation.figures_of(outcomes), evaluation.figures_by_type(outcomes)
             if per_question:
                 lines = (json.dumps(evaluation.outcome_to_json(o), ensure_ascii=False) + "\n" for o in outcomes)
-                per_question.write_text("".join(lines), encoding="utf-8")
+                per_question.writelines(lines)
+                per_question.flush()  # click would close it without a word when the disk is full
     if as_json:
         types = {name: evaluation.figures_to_json(one) for name, one in by_type.items()}
-        click.echo(json.dumps({"figures": evaluation.figures_to_json(figures), "by_type": types}, indent=1))
+        _print_json({"figures": evaluation.figures_to_json(figures), "by_type": types})
     else:
         click.echo(evaluation.figures_to_text(figures))
         for name, one in by_type.items():

@@ -16,6 +16,8 @@ from qa.passages import passages_of
 from qa.sections import sections_of
 
 QUESTION_SET = "questions.jsonl"  # the evaluation set that may lie at the top of a corpus: not a document
+# What every index holds. Not from `qa.index`, which would take Faiss along into the process that reads files.
+_INDEX = {"CURRENT", "generations"}
 _MEMORY_BYTES = 512 * 2**20  # for the process that reads files, its modules included
 _MEMORY_PER_BYTE = 150  # on top, for each byte that a file may have: ten times what most files take
 
@@ -37,25 +39,34 @@ class Corpus:
     notices: tuple[Notice, ...]
 
 
-def read_corpus(folder: Path, max_document_bytes: int, max_document_seconds: float) -> Corpus:
+def read_corpus(
+    folder: Path, max_document_bytes: int, max_document_seconds: float, *, index: Path | None = None
+) -> Corpus:
     """Read every readable document below `folder`.
 
     Args:
         folder: the corpus; hidden files and folders (a leading dot) are passed over.
         max_document_bytes: larger files are skipped with a notice.
         max_document_seconds: files that take more of the processor's time are skipped with a notice.
+        index: the folder that the documents are indexed in; passed over, as is whatever looks like an index.
     Raises:
-        CorpusError: `folder` is no folder, or nothing in it could be read.
+        CorpusError: `folder` is no folder or that of the index, or nothing in it could be read.
     """
-    if not folder.is_dir():
+    try:
+        found, root = folder.is_dir(), folder.resolve()
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be read ({error.strerror}); name another folder with --corpus") from error
+    if not found:
         raise CorpusError(f"{folder} is not a folder; name the folder of documents with --corpus")
+    own_index = index.resolve() if index else None
+    if root == own_index:
+        raise CorpusError(f"{folder} is to hold the index; name another folder for that with --index")
     documents: dict[str, Document] = {}
     notices: list[Notice] = []
-    root = folder.resolve()
     unreadable: list[OSError] = []
     max_memory = _MEMORY_BYTES + _MEMORY_PER_BYTE * max_document_bytes
     with Confined(max_document_seconds, max_memory) as confined:
-        for path in _walk(root, unreadable.append):
+        for path in _walk(root, own_index, unreadable.append):
             name = path.relative_to(root).as_posix()
             try:
                 document, remarks = confined.call(_read, path, root, max_document_bytes)
@@ -67,7 +78,7 @@ def read_corpus(folder: Path, max_document_bytes: int, max_document_seconds: flo
                 notices.append(Notice(_printable(name), _reason(error, max_document_seconds, max_memory), skipped=True))
                 continue
             documents[document.id] = document
-            notices += [Notice(name, remark, skipped=False) for remark in remarks]
+            notices += [Notice(name, _printable(remark), skipped=False) for remark in remarks]
     for failure in unreadable:
         name = Path(str(failure.filename)).relative_to(root).as_posix()
         notices.append(Notice(_printable(name), f"folder cannot be read: {failure.strerror}", skipped=True))
@@ -103,12 +114,12 @@ def _reason(error: Exception, max_seconds: float, max_memory: int) -> str:
 
 
 def _printable(name: str) -> str:
-    """Return a file name on one line, with what is no character written as a code."""
+    """Return a file name or remark on one line, with what is no character written as a code."""
     return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in name)
 
 
-def _walk(root: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
-    """Yield every file below `root` in a fixed order; linked folders are not entered but yielded.
+def _walk(root: Path, index: Path | None, unreadable: Callable[[OSError], object]) -> Iterator[Path]:
+    """Yield every file below `root` in a fixed order; linked folders are not entered but yielded, indexes passed over.
 
     Not by `os.walk`, which recurses before Python 3.12 and so fails on folders a thousand deep.
     """
@@ -119,6 +130,8 @@ def _walk(root: Path, unreadable: Callable[[OSError], object]) -> Iterator[Path]
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
             unreadable(error)
+            continue
+        if folder == index or _INDEX.issubset(entry.name for entry in entries):
             continue
         subfolders = []
         for entry in entries:

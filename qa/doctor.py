@@ -21,15 +21,17 @@ from packaging.specifiers import SpecifierSet
 
 from qa.corpus import read_corpus
 from qa.encoders import WORKERS, token_encoder
-from qa.errors import BadQuestion, QAError
+from qa.errors import BadQuestion, IndexUnusable, QAError
 from qa.explain import explain
 from qa.index import Index, check_model, generation_folder, open_generation, open_index, read_pointer
 from qa.passages import Passage
 from qa.rebuild import Progress, cut
+from qa.rollback import NOTHING_BEFORE
 from qa.search import MAX_QUESTION_CHARS, search
 from qa.settings import OFF, Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
 from qa.verify import faults
+from qa.weights import ENGLISH_WORDS, verified
 from qa.words import words_of
 
 SHOWN = 5  # a passage counts as found when it is among this many
@@ -71,7 +73,7 @@ def examine(settings: Settings, progress: Progress) -> Iterator[Finding]:
     yield from _guarded("rollback", partial(_rollback, settings.index, embedder))
     try:
         index = open_index(settings.index)
-        check_model(index, embedder.info)
+        check_model(settings.index, index, embedder.info)
     except Exception as error:  # noqa: BLE001 - as in _guarded
         yield _failure("index", error)
         return
@@ -188,7 +190,12 @@ def unmet(requirements: Iterable[str]) -> dict[str, str]:
 def _weights(embedder: Embedder) -> Iterator[Finding]:
     model = embedder.info
     token_encoder()
-    yield Finding("weights", State.OK, f"{model.name} (SHA-256 {model.sha256[:12]}) and the token encoder are sound")
+    verified(ENGLISH_WORDS)
+    yield Finding(
+        "weights",
+        State.OK,
+        f"{model.name} (SHA-256 {model.sha256[:12]}), the token encoder and the word list are sound",
+    )
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
@@ -245,9 +252,11 @@ def _rollback(folder: Path, embedder: Embedder) -> Iterator[Finding]:
         yield Finding("rollback", State.OK, "there is no generation before the current one")
         return
     try:
-        check_model(open_generation(folder, pointer.previous, pointer.previous_built_at or ""), embedder.info)
+        index = open_generation(folder, pointer.previous, pointer.previous_built_at or "")
+        check_model(folder, index, embedder.info)
     except QAError as error:
-        yield Finding("rollback", State.NOTE, f"`qa rollback` would be refused: {error}")
+        reason = f"{error.reason}; {NOTHING_BEFORE}" if isinstance(error, IndexUnusable) else str(error)
+        yield Finding("rollback", State.NOTE, f"`qa rollback` would be refused: {reason}")
     else:
         message = f"generation {pointer.previous} of {pointer.previous_built_at} can be gone back to"
         yield Finding("rollback", State.OK, message)

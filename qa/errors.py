@@ -38,7 +38,14 @@ class IndexMissing(QAError):
 
 
 class IndexUnusable(QAError):
-    """There is an index, but it is damaged or was made for other settings."""
+    """There is an index, but it is damaged or was made for other settings.
+
+    What mends the current generation does not mend another one, so `reason` says what is wrong without it.
+    """
+
+    def __init__(self, reason: str, mend: str = "") -> None:
+        super().__init__(f"{reason}; {mend}" if mend else reason)
+        self.reason = reason
 
 
 class NotReady(QAError):

@@ -80,17 +80,23 @@ def read_questions(path: Path) -> list[Question]:
                 raise TypeError("`answerable` must be true or false, `answers` a list")
             questions.append(
                 Question(
-                    id=record["id"],
-                    question=check_question(record["question"]),
-                    type=record["type"],
+                    id=_text(record["id"]),
+                    question=check_question(_text(record["question"])),
+                    type=_text(record["type"]),
                     answerable=record["answerable"],
-                    answers=tuple(record["answers"]),
-                    evidence=tuple(Evidence(e["doc"], e["quote"]) for e in record["evidence"]),
+                    answers=tuple(map(_text, record["answers"])),
+                    evidence=tuple(Evidence(_text(e["doc"]), _text(e["quote"])) for e in record["evidence"]),
                 )
             )
         except (ValueError, KeyError, TypeError, AttributeError, BadQuestion) as error:
             raise BadSetting(f"{path}, line {number} is no question ({error!r}); see docs/evaluation.md") from error
     return questions
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def run_questions(

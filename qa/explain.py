@@ -131,7 +131,7 @@ def why_not(
     """
     document = index.documents.get(document_id)
     if document is None:
-        raise NoSuchDocument(f"there is no document {document_id!r}; `qa documents` lists them")
+        raise NoSuchDocument(f"there is no document {document_id!r}; passages and the list of documents name them")
     if not 0 <= start < end <= len(document.text):
         raise BadQuote(f"{document_id} has no characters {start}-{end}; it has {len(document.text):,}")
     found = search(index, embedder, question, exact=exact, seconds=seconds)

@@ -44,7 +44,8 @@ def store(path: Path, feedback: Feedback) -> None:
     """
     now = datetime.now(UTC)
     try:
-        with closing(_open(path)) as database, database:
+        with closing(sqlite3.connect(path, timeout=5)) as database, database:
+            database.execute(_SCHEMA)
             since = (now - timedelta(minutes=1)).isoformat(timespec="seconds")
             (recent,) = database.execute("SELECT count(*) FROM feedback WHERE given_at > ?", (since,)).fetchone()
             if recent >= MAX_A_MINUTE:
@@ -68,7 +69,7 @@ def read(path: Path) -> Iterator[Feedback]:
     if not path.is_file():
         raise FeedbackRefused(f"there is no feedback in {path}; QA_FEEDBACK names the file")
     try:
-        with closing(_open(path)) as database:
+        with closing(sqlite3.connect(path, timeout=5)) as database:
             names = ", ".join(spec.name for spec in fields(Feedback))
             for row in database.execute(f"SELECT {names} FROM feedback ORDER BY rowid"):  # noqa: S608
                 found = Feedback(*row)
@@ -81,10 +82,10 @@ def to_question_line(feedback: Feedback) -> str:
     """Return a verdict as a line of a question set.
 
     A helpful answer is a question with its evidence, a rightful refusal one without. A verdict of "no" says only what
-    was wrong: its line has `answerable` null and the comment as a note, for a person to complete.
+    was wrong: its line has `answerable` null and the comment as a note, for a person to complete. The id is a hash of
+    the rest of the line, so that only equal lines share one: people may judge one question differently.
     """
     line: dict[str, object] = {
-        "id": "f" + hashlib.sha256(feedback.question.encode()).hexdigest()[:10],
         "question": feedback.question,
         "type": "feedback",
         "answerable": feedback.answered if feedback.helpful else None,
@@ -95,10 +96,5 @@ def to_question_line(feedback: Feedback) -> str:
         line |= {"answers": [feedback.answer], "evidence": [{"doc": feedback.document, "quote": feedback.answer}]}
     if feedback.comment:
         line["note"] = feedback.comment
-    return json.dumps(line, ensure_ascii=False)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=5)
-    database.execute(_SCHEMA)
-    return database
+    says = json.dumps(line, ensure_ascii=False)
+    return json.dumps({"id": "f" + hashlib.sha256(says.encode()).hexdigest()[:10], **line}, ensure_ascii=False)

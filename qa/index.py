@@ -14,6 +14,7 @@
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
         vocabulary.*                every word, with the number of passages that hold it
+        names.*                     those of them that the passages mostly write with a capital letter
         keywords.*                  the keyword index over the same passages
 
 Beside each file of lines lies its *.starts.npy, which says where each line begins. All but the questions, which authors
@@ -56,7 +57,7 @@ _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
 _KEPT_PASSAGES = 2048  # about as many as 30 questions look at
-_KEPT_DOCUMENTS = 64
+KEPT_DOCUMENTS = 64  # in memory, those that were read last
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Index:
     sentence_rows: NDArray[np.int32]  # first row in `vectors` of each passage's sentences, then the row after the last
     tokens: TokenStore
     vocabulary: WordTable
+    names: WordTable
     keywords: KeywordIndex
     _document_rows: WordTable
     _first_passages: NDArray[np.int32]
@@ -129,7 +131,7 @@ class Documents(Mapping[str, Document]):
     """Documents by id, each read when it is asked for; to go through them is to read them all."""
 
     def __init__(self, root: Path, rows: WordTable) -> None:
-        self._documents = Lines(root / "documents.jsonl", _document, _KEPT_DOCUMENTS)
+        self._documents = Lines(root / "documents.jsonl", _document, KEPT_DOCUMENTS)
         self._rows = rows
 
     def __getitem__(self, document_id: str) -> Document:
@@ -189,8 +191,24 @@ def read_pointer(folder: Path) -> Pointer | None:
         return Pointer(current["id"], current["built_at"], previous.get("id"), previous.get("built_at"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexUnusable(f"{path} cannot be read ({_reason(error)}); {_mend(folder)}") from error
+    except OSError as error:  # which no rebuild would mend
+        mend = "--index (QA_INDEX) must name a folder that this user can read"
+        raise IndexUnusable(f"{path} cannot be read ({error.strerror})", mend) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IndexUnusable(f"{path} cannot be read ({error})", _mend(folder)) from error
+
+
+def current_pointer(folder: Path) -> Pointer:
+    """Return the pointer of an index folder.
+
+    Raises:
+        IndexMissing: there is none yet; the message is the command that makes one.
+        IndexUnusable: the pointer is damaged.
+    """
+    found = read_pointer(folder)
+    if found is None:
+        raise IndexMissing(f"there is no index in {folder}; run: qa rebuild --index {_quoted(folder)}")
+    return found
 
 
 def write_pointer(folder: Path, pointer: Pointer) -> None:
@@ -294,19 +312,25 @@ def _starts(counts: Sequence[int]) -> NDArray[np.int32]:
 
 
 def _write_keyword_index(root: Path, parts: Parts) -> None:
-    """Write the keyword index, and the vocabulary."""
+    """Write the keyword index, the vocabulary and the names in it."""
     attached: dict[int, list[str]] = {}
     for question in parts.questions:
         attached.setdefault(question.passage, []).append(question.text)
     vocabulary: Counter[str] = Counter()
+    capitals: Counter[str] = Counter()  # how many times more a word has a capital letter than not
     numbers: dict[str, int] = {}  # of the stems, in the order in which they come: always the same
     texts = []
     for row, passage in enumerate(parts.passages):
-        words = words_of(passage.context + passage.text)
+        text = passage.context + passage.text
+        words = words_of(text)
         vocabulary.update({word.folded for word in words})
+        for word in words:
+            if word.start >= len(passage.context):  # headings write much with a capital
+                capitals[word.folded] += 1 if text[word.start].isupper() else -1
         words += [word for text in attached.get(row, ()) for word in words_of(text)]
         texts.append(array("i", [numbers.setdefault(word.stem, len(numbers)) for word in words]))
     write_table(root / "vocabulary.txt", vocabulary)
+    write_table(root / "names.txt", {word: vocabulary[word] for word, more in capitals.items() if more > 0})
     write_keywords(root, texts, numbers)
 
 
@@ -320,9 +344,7 @@ def open_index(folder: Path) -> Index:
         IndexMissing: there is no index.
         IndexUnusable: it is damaged or of another format; the message names the file and the mending command.
     """
-    pointer = read_pointer(folder)
-    if pointer is None:
-        raise IndexMissing(f"there is no index in {folder}; run: qa rebuild --index {shlex.quote(str(folder))}")
+    pointer = current_pointer(folder)
     return open_generation(folder, pointer.current, pointer.built_at)
 
 
@@ -331,7 +353,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
     root = generation_folder(folder, generation)
     manifest = read_manifest(root)
     if manifest.id != generation:
-        raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}; {_mend(folder)}")
+        raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}", _mend(folder))
     _check_files(root, manifest)
     document_rows = WordTable(root / "documents.ids.txt")
     return Index(
@@ -345,6 +367,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
         tokens=read_tokens(root),
         vocabulary=WordTable(root / "vocabulary.txt"),
+        names=WordTable(root / "names.txt"),
         keywords=read_keywords(root, manifest.passages),
         _document_rows=document_rows,
         _first_passages=mapped_array(root / "documents.passages.npy"),
@@ -363,13 +386,13 @@ def read_manifest(root: Path) -> Manifest:
         data = path.read_bytes()
         made = json.loads(data)["format"]
         if made != FORMAT:
-            raise IndexUnusable(f"{path} has format {made!r}, this program reads format {FORMAT}; {mend}")
+            raise IndexUnusable(f"{path} has format {made!r}, this program reads format {FORMAT}", mend)
         found = _unsealed(data)
         return Manifest(**{**found, "model": ModelInfo(**found["model"])})
     except FileNotFoundError as error:
-        raise IndexUnusable(f"{path} is missing; {mend}") from error
+        raise IndexUnusable(f"{path} is missing", mend) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexUnusable(f"{path} cannot be read ({_reason(error)}); {mend}") from error
+        raise IndexUnusable(f"{path} cannot be read ({_reason(error)})", mend) from error
 
 
 def _check_files(root: Path, manifest: Manifest) -> None:
@@ -384,28 +407,32 @@ def _check_files(root: Path, manifest: Manifest) -> None:
         try:
             found = sha256_of(path)
         except OSError as error:
-            raise IndexUnusable(f"{path} cannot be read ({error.strerror}); {mend}") from error
+            raise IndexUnusable(f"{path} cannot be read ({error.strerror})", mend) from error
         if found != expected:
-            raise IndexUnusable(f"{path} is damaged: SHA-256 {found}, expected {expected}; {mend}")
+            raise IndexUnusable(f"{path} is damaged: SHA-256 {found}, expected {expected}", mend)
 
 
-def check_model(index: Index, model: ModelInfo) -> None:
+def check_model(folder: Path, index: Index, model: ModelInfo) -> None:
     """Refuse an index whose vectors or token states were made by other weights than the ones in use.
 
+    Args:
+        folder: that the index was opened from.
     Raises:
         IndexUnusable: the message names both and the command that rebuilds.
     """
     made = index.manifest.model
     if made != model:
+        other = f"set QA_MODEL={_quoted(made.name)} or " if made.name != model.name else ""
         raise IndexUnusable(
             f"the index was made with {made.name} (SHA-256 {made.sha256[:12]}, {made.dimension} dimensions), "
-            f"in use is {model.name} (SHA-256 {model.sha256[:12]}, {model.dimension} dimensions); "
-            f"set QA_MODEL={made.name} or run: QA_MODEL={model.name} qa rebuild"
+            f"in use is {model.name} (SHA-256 {model.sha256[:12]}, {model.dimension} dimensions)",
+            f"{other}run: QA_MODEL={_quoted(model.name)} qa rebuild --index {_quoted(folder)}",
         )
     if index.manifest.late_interaction != token_encoder_id():
         raise IndexUnusable(
             f"the token states of the index were made with {index.manifest.late_interaction}, "
-            f"in use is {token_encoder_id()}; run: qa rebuild"
+            f"in use is {token_encoder_id()}",
+            f"run: qa rebuild --index {_quoted(folder)}",
         )
 
 
@@ -452,7 +479,12 @@ def _unsealed(data: bytes) -> dict[str, Any]:
 
 
 def _mend(folder: Path) -> str:
-    return f"run: qa rebuild --force --index {shlex.quote(str(folder))}"
+    return f"run: qa rebuild --force --index {_quoted(folder)}"
+
+
+def _quoted(value: Path | str) -> str:
+    """Return a value as it can be pasted into a shell."""
+    return shlex.quote(str(value))
 
 
 def _reason(error: Exception) -> str:

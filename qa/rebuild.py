@@ -115,7 +115,9 @@ def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
 
 
 def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) -> Summary:
-    corpus = read_corpus(settings.corpus, settings.max_document_bytes, settings.max_document_seconds)
+    corpus = read_corpus(
+        settings.corpus, settings.max_document_bytes, settings.max_document_seconds, index=settings.index
+    )
     embedder = Embedder(settings.model)
     content = _Content(corpus.documents, *cut(corpus.documents))
     if not content.passages:

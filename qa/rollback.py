@@ -1,14 +1,15 @@
 """Go back to the generation that served before: one pointer moves, nothing is built."""
 
-import shlex
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from qa.errors import IndexBusy, IndexMissing, IndexUnusable
-from qa.index import Pointer, check_model, open_generation, read_pointer, write_pointer
+from qa.errors import IndexBusy, IndexUnusable
+from qa.index import Pointer, check_model, current_pointer, open_generation, write_pointer
 from qa.settings import Settings
 from qa.vectors import Embedder
+
+NOTHING_BEFORE = "there is nothing to go back to before the next rebuild of changed documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def rollback(settings: Settings) -> Change:
         ModelError: the weights are missing or damaged.
     """
     folder = settings.index
-    _pointer(settings)  # before the lock, which would make the folder
+    current_pointer(folder)  # before the lock, which would make the folder
     try:
         with FileLock(folder / ".lock", timeout=0):
             return _rollback(settings)
@@ -44,26 +45,19 @@ def rollback(settings: Settings) -> Change:
 
 
 def _rollback(settings: Settings) -> Change:
-    pointer = _pointer(settings)
+    pointer = current_pointer(settings.index)
     if pointer.previous is None or pointer.previous_built_at is None:
         raise IndexUnusable(f"{settings.index} holds no generation before {pointer.current}; there is nothing to undo")
     try:
         index = open_generation(settings.index, pointer.previous, pointer.previous_built_at)
-        check_model(index, Embedder(settings.model).info)
+        check_model(settings.index, index, Embedder(settings.model).info)
     except IndexUnusable as error:
         raise IndexUnusable(
-            f"{pointer.current} goes on serving, since {pointer.previous} before it cannot: {error}"
+            f"{pointer.current} goes on serving, since {pointer.previous} before it cannot: {error.reason}",
+            NOTHING_BEFORE,
         ) from error
     write_pointer(
         settings.index,
         Pointer(pointer.previous, pointer.previous_built_at, pointer.current, pointer.built_at),
     )
     return Change(left=pointer.current, current=pointer.previous, built_at=pointer.previous_built_at)
-
-
-def _pointer(settings: Settings) -> Pointer:
-    found = read_pointer(settings.index)
-    if found is None:
-        folder = shlex.quote(str(settings.index))
-        raise IndexMissing(f"there is no index in {settings.index}; run: qa rebuild --index {folder}")
-    return found

@@ -127,7 +127,9 @@ def search(
     watch = Stopwatch(seconds)
     question = check_question(question)
     searched, corrections = (
-        (question, ()) if exact else correct(question, index.vocabulary, index.keywords, token_encoder().vocabulary)
+        (question, ())
+        if exact
+        else correct(question, index.vocabulary, index.names, index.keywords, token_encoder().vocabulary)
     )
     read = token_encoder().tokens_of(searched)
     if not len(read.ids):
@@ -142,7 +144,7 @@ def search(
         token_starts=tuple(map(int, read.starts)),
         token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
     )
-    allowed = _allowed_rows(index, documents)
+    allowed = allowed_rows(index, documents)
     watch.lap("tokenise")
     tokens, vector = side_by_side(lambda: token_encoder().encode_query(searched), lambda: embedder.encode(searched))
     watch.lap("encode")
@@ -191,13 +193,17 @@ def best_sentence(hit: Hit) -> int:
     return int(np.argmax(hit.sentence_scores))
 
 
-def _allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np.bool_] | None:
-    """Return which passages may be found, shape (passages,); None for all."""
+def allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np.bool_] | None:
+    """Return which passages may be found, shape (passages,); None for all.
+
+    Raises:
+        NoSuchDocument: an id of `documents` is not in the index.
+    """
     if documents is None:
         return None
     unknown = [name for name in documents if name not in index.documents]
     if unknown:
-        raise NoSuchDocument(f"there is no document {unknown[0]!r}; GET /api/v1/documents lists them")
+        raise NoSuchDocument(f"there is no document {unknown[0]!r}; passages and the list of documents name them")
     allowed = np.zeros(len(index.passages), dtype=np.bool_)
     for name in documents:
         rows = index.passages_of(name)

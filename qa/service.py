@@ -5,15 +5,16 @@ logged once and the old generation goes on serving.
 """
 
 import logging
+import shlex
 import threading
 import time
 from dataclasses import replace
 
 from qa.answer import DEFAULT_K, Reply, answer
 from qa.cache import Cache
-from qa.errors import IndexMissing, QAError
+from qa.errors import IndexMissing, IndexUnusable, QAError
 from qa.explain import WhyNot, why_not
-from qa.index import Index, Pointer, check_model, open_generation, read_pointer
+from qa.index import Index, Pointer, check_model, current_pointer, open_generation
 from qa.search import check_question, search
 from qa.settings import Settings
 from qa.timing import Stopwatch
@@ -38,9 +39,6 @@ class Service:
         self._try_again = 0.0  # when to try that once more: it may have been a matter of rights, or of memory
         self._problem: QAError | None = None
         self.failed_takeovers = 0  # each counted, as it is logged, once
-        self.cache_hits = 0  # questions whose reply was there, or being made for somebody else
-        self.cache_misses = 0
-        self._counting = threading.Lock()
         self._stopping = threading.Event()
 
     def open(self) -> None:
@@ -48,14 +46,12 @@ class Service:
 
         Raises:
             IndexMissing: there is none yet.
-            IndexUnusable: it is damaged or was made with other weights.
+            IndexUnusable: it is damaged or was made with other weights, or something unexpected came up.
             ModelError: the weights are missing or damaged.
         """
         folder = self.settings.index
         try:
-            pointer = read_pointer(folder)
-            if pointer is None:
-                raise IndexMissing(f"there is no index in {folder}; run: qa rebuild --index {folder}")
+            pointer = current_pointer(folder)
             if pointer == self._serving:
                 self._problem = None  # whatever was wrong with the pointer in between
                 return
@@ -63,11 +59,20 @@ class Service:
                 raise self._problem_of_before()
             self._failed, self._try_again = pointer, time.monotonic() + RETRY_SECONDS
             index = open_generation(folder, pointer.current, pointer.built_at)
-            check_model(index, self._embedder.info)
+            check_model(folder, index, self._embedder.info)
             search(index, self._embedder, _TRIAL)
         except QAError as error:
             self._problem = error
             raise
+        except Exception as error:  # whatever a broken index brings up, the old one goes on serving
+            problem = IndexUnusable(
+                f"the index in {folder} cannot be opened ({type(error).__name__}: {error})",
+                f"run: qa doctor --index {shlex.quote(str(folder))}",
+            )
+            if str(problem) != str(self._problem):
+                _log.exception("opening the index in %s failed", folder)
+            self._problem = problem
+            raise problem from error
         self._opened, self._problem = (index, Cache(self.settings.cache)), None
         self._serving, self._failed = pointer, None
 
@@ -115,9 +120,6 @@ class Service:
                 seconds=self.settings.question_seconds,
             ),
         )
-        with self._counting:
-            self.cache_hits += known
-            self.cache_misses += not known
         watch.lap("cache")
         return replace(reply, stages=watch.stages) if known else reply
 
@@ -149,6 +151,3 @@ class Service:
                     self.failed_takeovers += 1
                     _log.error("the index in %s was not taken over: %s", self.settings.index, error)
                 reported = str(error)
-            except Exception:  # noqa: BLE001 - whatever a broken index brings up, the old one goes on serving
-                self.failed_takeovers += 1
-                _log.exception("the index in %s was not taken over", self.settings.index)

@@ -40,8 +40,8 @@ class Settings:
     cors_origins: str = _setting(OFF, "sites whose scripts may use `/api/`, separated by commas; `*` for all")
     cache: int = _setting(500, "replies kept for repeated questions, some 50 KB each; 0 keeps none", 0, 100_000)
     min_confidence: float = _setting(0.5, "below this confidence a question counts as not answered", 0, 1)
-    max_document_bytes: int = _setting(10 * 2**20, "larger files are skipped", 1)
-    max_document_seconds: int = _setting(20, "files that take more of the processor's time are skipped", 1)
+    max_document_bytes: int = _setting(10 * 2**20, "larger files are skipped", 1, 2**30)
+    max_document_seconds: int = _setting(20, "files that take more of the processor's time are skipped", 1, 3600)
     feedback: Path = _setting(Path("feedback.sqlite"), "file that keeps the verdicts on answers; `off` asks for none")
     log_questions: bool = _setting(False, "whether the log of `qa serve` holds the text of questions")
 

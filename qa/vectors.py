@@ -102,21 +102,24 @@ class Embedder:
     def _transformer(self) -> "SentenceTransformer":
         if self._loaded is None:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
-            from sentence_transformers import SentenceTransformer
-
-            if self._name == DEFAULT_MODEL:
-                from qa.onnx_module import OnnxModule
-
-                self._loaded = SentenceTransformer(modules=[OnnxModule()], device="cpu")
-            else:
-                try:
-                    self._loaded = SentenceTransformer(self._name, device="cpu")
-                except (OSError, ValueError) as error:
-                    raise ModelError(
-                        f"the embedding model {self._name!r} cannot be loaded: {_first_line(error)}; "
-                        "give a folder or a model that lies in the local cache"
-                    ) from error
+            try:
+                self._loaded = _load(self._name)
+            except Exception as error:  # whatever is wrong with the files, each library has errors of its own
+                raise ModelError(
+                    f"the embedding model {self._name!r} cannot be loaded: {_first_line(error)}; "
+                    "give a folder or a model that lies in the local cache"
+                ) from error
         return self._loaded
+
+
+def _load(name: str) -> "SentenceTransformer":
+    from sentence_transformers import SentenceTransformer
+
+    if name == DEFAULT_MODEL:
+        from qa.onnx_module import OnnxModule
+
+        return SentenceTransformer(modules=[OnnxModule()], device="cpu")
+    return SentenceTransformer(name, device="cpu")
 
 
 def _weights_hash(model: Any, name: str) -> str:

@@ -4,7 +4,9 @@ import pytest
 
 from qa.beir import BeirQuery, read_beir
 from qa.errors import CorpusError
+from qa.rebuild import build
 from tests.conftest import Writer
+from tests.pretend import PretendEmbedder
 from tests.retrieval_set import lines, retrieval_set
 
 
@@ -47,6 +49,21 @@ def test_a_document_that_is_only_a_title_is_found_by_it(tmp_path, write):
     assert not found.keys() & {"n", "e"}
 
 
+def test_an_id_may_be_anything(tmp_path, write, pretend_models):
+    """Ids that no path could be are ids all the same, and the set can be indexed."""
+    ids = ["", "/", "https://a.example/", "/etc/passwd", "a//b", "..", "a\0b", "a\nb", "x" * 300, "Ἰλιάς 😀", "a.md"]
+    files = retrieval_set()
+    files["corpus.jsonl"] = lines(*({"_id": name, "title": "T", "text": f"Text {n}."} for n, name in enumerate(ids)))
+
+    documents = read_beir(write(tmp_path / "set", files)).documents
+    index = build(documents, PretendEmbedder("any"), tmp_path / "index", lambda *_: None)
+
+    assert [document.id for document in documents] == ids
+    assert {passage.document_id: passage.text for passage in index.passages} == {
+        name: f"Text {n}." for n, name in enumerate(ids)
+    }
+
+
 def test_unanswerable_questions_may_be_missing(tmp_path, write):
     """A set without `unanswerable.jsonl` has none."""
     files = retrieval_set()
@@ -73,6 +90,8 @@ def test_a_missing_file_is_named(tmp_path, write, name):
         ("corpus.jsonl", "{"),
         ("corpus.jsonl", '{"text": "no id"}'),
         ("corpus.jsonl", '["no", "object"]'),
+        ("corpus.jsonl", '{"_id": 5, "text": "A number."}'),
+        ("corpus.jsonl", '{"_id": "a", "title": 5, "text": "A number."}'),
         ("corpus.jsonl", '{"_id": "a", "text": 5}'),
         ("corpus.jsonl", ""),
         ("queries.jsonl", '{"_id": "q1"}'),

@@ -230,6 +230,23 @@ def test_verify_counts_what_it_checked(qa, tmp_path, write, pretend_models, monk
     )
 
 
+def test_a_list_that_cannot_be_written_is_one_line(qa, tmp_path, write, pretend_models):
+    """A full disk ends a command with 2 and the reason; what an encoding lacks is escaped."""
+    qa("rebuild", "--corpus", write(tmp_path / "c", {"a.md": "---\ntitle: Ἰλιάς\n---\nOne."}))
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*QA, "documents"], env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    latin = subprocess.run(
+        [*QA, "documents"], env=environment(PYTHONIOENCODING="latin-1"), capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (2, "qa: [Errno 28] No space left on device\n")
+    assert (latin.returncode, latin.stderr) == (0, "")
+    assert latin.stdout.endswith(r"\u1f38\u03bb\u03b9\u03ac\u03c2" + "\n")
+
+
 def test_documents_are_listed_by_line(qa, tmp_path, write, pretend_models):
     """`qa documents` prints id, characters, path and title of each document, parted by tabs."""
     qa("rebuild", "--corpus", write(tmp_path / "c", {"b.txt": "Zwei 😀.", "a.md": "---\ntitle: The A\n---\nOne."}))
@@ -276,7 +293,7 @@ def test_what_the_documents_do_not_answer_exits_with_1(qa, tiny_settings):
         (["a" * 1001], "the question has 1,001 characters; at most 1,000 are accepted"),
         (["Who?", "-k", "0"], "k is 0; it must be a whole number from 1 to 20"),
         (["Who?", "-k", "21"], "k is 21; it must be a whole number from 1 to 20"),
-        (["Who?", "--document", "nobody"], "there is no document 'nobody'"),
+        (["Who?", "--document", "nobody"], "there is no document 'nobody'; passages and the list of documents name"),
     ],
 )
 def test_a_bad_question_is_wrong_usage(qa, tiny_settings, arguments, message):

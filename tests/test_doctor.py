@@ -171,6 +171,7 @@ def test_the_generation_before_is_examined_too(settings):
     assert found.state is State.NOTE
     assert "`qa rollback` would be refused: " in found.message
     assert "parents.npy" in found.message
+    assert found.message.endswith("; there is nothing to go back to before the next rebuild of changed documents")
 
 
 def test_documents_that_changed_are_listed(settings):
@@ -187,6 +188,14 @@ def test_documents_that_changed_are_listed(settings):
     (mend,) = (word for word in [changed.message.partition("run: qa ")[2]])
     assert CliRunner().invoke(main, mend.split()).exit_code == 0
     assert not [one for one in examine(settings, lambda *_: None) if one.state is State.FAULT]
+
+
+def test_an_index_among_the_documents_is_none_of_them(settings):
+    """An index that lies within its corpus is not compared with it."""
+    inside = replace(settings, index=settings.corpus / "index")
+    shutil.move(settings.index, inside.index)
+
+    assert examined(inside)["documents"].state is State.OK
 
 
 def test_a_replica_without_documents_is_sound(settings):

@@ -99,9 +99,13 @@ def test_questions_are_read_as_they_were_written(question_set):
         {"question": "x" * 1001},
         {"answers": "46 metres"},
         {"answers": None},
+        {"answers": [1999]},
+        {"type": None},
+        {"id": 7},
         {"answerable": "yes"},
         {"evidence": [{"doc": "a.md"}]},
         {"evidence": ["words"]},
+        {"evidence": [{"doc": "a.md", "quote": None}]},
     ],
 )
 def test_a_line_that_is_no_question_is_named(question_set, change):
@@ -256,6 +260,16 @@ def test_the_command_prints_figures_and_writes_lines(evaluate, tmp_path):
     written = [json.loads(line) for line in (tmp_path / "lines.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["id"] for line in written] == ["a", "b", "c"]
     assert [line["rank"] for line in written] == [1, 1, None]
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_run(question_set, tmp_path):
+    """Wrong usage, although there is no index to run against: the file is opened first."""
+    options = ["--per-question", str(tmp_path / "no" / "lines.jsonl"), "--index", str(tmp_path / "none")]
+
+    result = CliRunner().invoke(main, ["eval", str(question_set), *options])
+
+    assert result.exit_code == 2
+    assert "no/lines.jsonl': No such file or directory" in result.stderr
 
 
 @pytest.mark.model

@@ -1,6 +1,10 @@
 """Verdicts on answers: kept in one file, counted, and turned into lines of a question set."""
 
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -39,6 +43,31 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
         store(tmp_path / "nowhere" / "feedback.sqlite", YES)
 
 
+def test_a_file_of_something_else_is_refused_and_let_go(tmp_path):
+    """A file that is no database is named, not written and not held open."""
+    path = tmp_path / "notes.txt"
+    path.write_text("no database " * 100, encoding="utf-8")
+
+    with pytest.raises(FeedbackRefused, match=r"notes\.txt: file is not a database") as caught:
+        store(path, YES)
+
+    assert str(path) not in {str(fd.resolve()) for fd in Path("/proc/self/fd").iterdir()}, caught
+    assert path.read_text(encoding="utf-8") == "no database " * 100
+
+
+def test_reading_writes_nothing(tmp_path):
+    """A database of something else is refused and stays as it is."""
+    path = tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE other (name TEXT)")
+    before = path.read_bytes()
+
+    with pytest.raises(FeedbackRefused, match=r"other\.sqlite cannot be read: no such table"):
+        list(read(path))
+
+    assert path.read_bytes() == before
+
+
 def test_a_helpful_answer_becomes_evidence():
     """The line has the fields of the question set."""
     line = json.loads(to_question_line(YES))
@@ -56,9 +85,9 @@ def test_a_rightful_refusal_is_an_unanswerable_question():
 
 
 def test_the_export_leaves_what_needs_a_person_aside(tmp_path):
-    """`--unhelpful` adds the verdicts "no", with the comment as a note and nothing claimed."""
+    """`--unhelpful` adds the verdicts "no", with the comment as a note and nothing claimed. No id stands twice."""
     path = tmp_path / "feedback.sqlite"
-    for given in (YES, YES, NO):
+    for given in (YES, YES, replace(YES, comment="Just so."), NO):
         store(path, given)
 
     def lines(*options):
@@ -66,9 +95,10 @@ def test_the_export_leaves_what_needs_a_person_aside(tmp_path):
         assert result.exit_code == 0, result.output
         return [json.loads(line) for line in result.stdout.splitlines()]
 
-    assert [line["question"] for line in lines()] == [YES.question]
-    assert lines("--unhelpful")[1]["answerable"] is None
-    assert lines("--unhelpful")[1]["note"] == NO.comment
+    assert [line["question"] for line in lines()] == [YES.question, YES.question]
+    assert len({line["id"] for line in lines("--unhelpful")}) == 3
+    assert lines("--unhelpful")[2]["answerable"] is None
+    assert lines("--unhelpful")[2]["note"] == NO.comment
 
 
 def test_the_export_of_nothing_says_which_file_is_missing(tmp_path):

@@ -206,7 +206,7 @@ def test_a_file_in_place_of_the_index_is_unusable(tmp_path):
     """A path that is no folder is refused by name."""
     (tmp_path / "file").write_text("x", encoding="utf-8")
 
-    with pytest.raises(IndexUnusable, match="file/CURRENT cannot be read"):
+    with pytest.raises(IndexUnusable, match=r"file/CURRENT cannot be read \(Not a directory\); --index .* must name a"):
         open_index(tmp_path / "file")
 
 
@@ -221,10 +221,10 @@ def test_another_format_is_refused_with_both_numbers(made):
 def test_another_model_is_refused_with_names_and_hashes(made):
     """An index made with another model is refused; the message names both models, both hashes and both ways out."""
     index = open_index(made.index)
-    check_model(index, index.manifest.model)
+    check_model(made.index, index, index.manifest.model)
 
     with pytest.raises(IndexUnusable) as caught:
-        check_model(index, ModelInfo("other-model", "abcdef0123456789" * 4, 384))
+        check_model(made.index, index, ModelInfo("other model", "abcdef0123456789" * 4, 384))
 
     message = str(caught.value)
     made_with = index.manifest.model
@@ -232,20 +232,34 @@ def test_another_model_is_refused_with_names_and_hashes(made):
         made_with.name,
         made_with.sha256[:12],
         "8 dimensions",
-        "other-model",
+        "other model",
         "abcdef012345",
         "384 dimensions",
     ):
         assert part in message
-    assert message.endswith(f"set QA_MODEL={made_with.name} or run: QA_MODEL=other-model qa rebuild")
+    assert message.endswith(
+        f"; set QA_MODEL={made_with.name} or run: QA_MODEL='other model' qa rebuild --index '{made.index}'"
+    )
 
 
 def test_the_same_name_with_other_weights_is_refused(made):
     """A model whose weights changed under its name does not fit the index any more."""
     index = open_index(made.index)
 
-    with pytest.raises(IndexUnusable):
-        check_model(index, replace(index.manifest.model, sha256="0" * 64))
+    with pytest.raises(IndexUnusable, match=r"dimensions\); run: QA_MODEL=bge-small-en-v1\.5 qa rebuild --index "):
+        check_model(made.index, index, replace(index.manifest.model, sha256="f" * 64))
+
+
+def test_token_states_of_another_encoder_are_refused(made, monkeypatch):
+    """An index whose token states another encoder made is refused with both names and the command."""
+    index = open_index(made.index)
+    monkeypatch.setattr("qa.index.token_encoder_id", lambda: "other-encoder:1:2")
+
+    with pytest.raises(IndexUnusable) as caught:
+        check_model(made.index, index, index.manifest.model)
+
+    made_with = index.manifest.late_interaction
+    assert f"were made with {made_with}, in use is other-encoder:1:2; run: qa rebuild --index '" in str(caught.value)
 
 
 @pytest.mark.model

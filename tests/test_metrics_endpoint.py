@@ -15,6 +15,7 @@ from qa.settings import Settings
 from web.app import create_app
 from web.problems import PROBLEMS
 from web.queue import WorkQueue
+from web.server import warm_up
 
 pytestmark = pytest.mark.model
 QUESTION = "How high is the lighthouse of Skagen?"
@@ -111,6 +112,20 @@ def test_a_kept_reply_is_a_hit(site_settings):
     assert seen["qa_stage_seconds_count stage=late"] == 1
     stages = sum(value for name, value in seen.items() if name.startswith("qa_stage_seconds_sum"))
     assert stages == pytest.approx(seen["qa_question_seconds_sum"])
+
+
+def test_a_start_counts_nothing(site_settings):
+    """The first page, with the example questions that it tries, is made before anybody asks."""
+    service = Service(site_settings)
+    service.open()
+    app = create_app(service)
+
+    warm_up(app)
+
+    seen = samples(app.test_client())
+    counted = [value for name, value in seen.items() if name.startswith(("qa_cache", "qa_requests", "qa_replies"))]
+    assert counted
+    assert not any(counted)
 
 
 def test_the_queue_can_be_watched(service):

@@ -135,6 +135,15 @@ def test_only_what_is_new_is_embedded(settings, write, pretend_models):
     assert run(settings).embedded == 0
 
 
+def test_token_states_of_another_encoder_are_not_taken_over(settings, write, pretend_models, monkeypatch):
+    """When the token encoder changes, every passage goes through the new one; the vectors stay."""
+    run(settings)
+    monkeypatch.setattr("qa.rebuild.token_encoder_id", lambda: "other-encoder:1:2")
+
+    assert run(settings).embedded == 2
+    assert open_index(settings.index).manifest.late_interaction == "other-encoder:1:2"
+
+
 def test_what_stands_twice_is_embedded_once(settings, write, pretend_models):
     """Two documents of the same text take one embedding; both have it, as if each had been alone."""
     write(settings.corpus, {"twin.txt": FILES["b.txt"], "other.txt": "Something else."})
@@ -218,6 +227,27 @@ def test_a_damaged_index_is_mended(settings, pretend_models):
         run(settings)
         open_index(settings.index)
         assert tree(settings.index / "generations") == sound
+
+
+def test_an_index_among_the_documents_is_passed_over(settings, pretend_models):
+    """Neither its own index nor another one within the corpus is indexed; the corpus itself cannot be the index."""
+    inside = replace(settings, index=settings.corpus / "notes" / "index")
+    assert run(inside).documents == 2
+    shutil.copytree(inside.index, settings.corpus / "backup")
+    (inside.index / "CURRENT").unlink()  # as after a first rebuild that was killed
+
+    again = run(inside)
+
+    assert (again.documents, again.notices) == (2, ())
+    assert run(inside).changed is False
+    with pytest.raises(CorpusError, match=r"corpus is to hold the index; name another folder for that with --index"):
+        run(replace(settings, index=settings.corpus))
+
+
+def test_a_corpus_that_cannot_be_read_is_blamed_and_not_the_index(settings, pretend_models):
+    """What the system says of the folder of documents is said of that folder."""
+    with pytest.raises(CorpusError, match=r"^c+ cannot be read \(File name too long\); name another folder with "):
+        run(replace(settings, corpus=Path("c" * 300)))
 
 
 @pytest.mark.parametrize("ruin", ["gone", "empty", "unreadable", "headings"])
@@ -386,9 +416,9 @@ def test_another_model_makes_another_generation_and_is_refused_for_this_one(tmp_
     assert second.generation != first.generation
     assert second.embedded == 3  # the token states do not depend on the model
     assert faults(index) == []
-    check_model(index, Embedder(minilm).info)
+    check_model(settings.index, index, Embedder(minilm).info)
     with pytest.raises(IndexUnusable, match=f"(?s){minilm}.*{DEFAULT_MODEL}.*QA_MODEL={DEFAULT_MODEL} qa rebuild"):
-        check_model(index, Embedder(DEFAULT_MODEL).info)
+        check_model(settings.index, index, Embedder(DEFAULT_MODEL).info)
 
 
 @pytest.mark.model

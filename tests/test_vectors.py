@@ -1,3 +1,4 @@
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
 
     with pytest.raises(ModelError, match="cannot be loaded"):
         _ = Embedder(str(tmp_path)).info
+
+
+def test_a_model_whose_weights_are_cut_off_is_an_error(minilm, tmp_path):
+    """Damaged weights are an error of one line with the folder, whatever library finds it."""
+    folder = Path(shutil.copytree(minilm, tmp_path / "model"))
+    (weights,) = folder.rglob("model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    with pytest.raises(ModelError, match=f"the embedding model '{folder}' cannot be loaded: ") as caught:
+        _ = Embedder(str(folder)).info
+
+    assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_gives_no_numbers_is_refused(monkeypatch):

@@ -44,6 +44,12 @@ def test_missing_weights_are_named_with_the_command(package):
         locate(Weights("m", "carrier", "data", (("other.onnx", ""),)))
 
 
+def test_weights_that_cannot_be_read_are_named(package):
+    """What the system refuses to read is an error about the weights, with its reason."""
+    with pytest.raises(ModelError, match=r"the weights in .*/nnn+ cannot be read \(File name too long\)"):
+        verified(Weights("unreadable", "carrier", "data", (("n" * 300, ""),)))
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("weights", [BGE_SMALL, COLBERT_SMALL], ids=lambda weights: weights.name)
 def test_the_shipped_weights_are_the_pinned_ones(weights):

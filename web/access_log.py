@@ -72,7 +72,7 @@ def _fields(response: Response, known: Trace, questions: bool) -> dict[str, Any]
             "generation": reply.index.manifest.id,
             "reply": reply.status.value,
             "confidence": round(reply.confidence, 4),
-            "cached": "cache" in reply.stages,
+            "cached": known.cached,
             "stages_ms": {stage: round(took, 2) for stage, took in known.stages_ms.items()},
         }
         if questions:

@@ -38,6 +38,9 @@ class Metrics:
             "qa_problems", "Requests that were refused or failed, by problem.", ("problem",), registry=self.registry
         )
         self._replies = Counter("qa_replies", "Questions that got a reply.", ("status",), registry=self.registry)
+        self._cache = Counter(
+            "qa_cache", "Questions by whether their reply was kept.", ("result",), registry=self.registry
+        )
         self._question = Histogram(
             "qa_question_seconds", "Whole time of a question.", registry=self.registry, buckets=_SECONDS
         )
@@ -50,6 +53,8 @@ class Metrics:
         )
         for status in Status:  # a series that is there from the start shows its first count as an increase
             self._replies.labels(status.value)
+        for result in ("hit", "miss"):
+            self._cache.labels(result)
         for problem in PROBLEMS:
             self._problems.labels(problem.slug)
         Info("qa_build", "Version of the program.", registry=self.registry).info(
@@ -68,6 +73,7 @@ class Metrics:
             self._problems.labels(known.problem).inc()
         elif known.reply:
             self._replies.labels(known.reply.status.value).inc()
+            self._cache.labels("hit" if known.cached else "miss").inc()
             self._question.observe(known.took_ms / 1000)
             for stage, took_ms in known.stages_ms.items():
                 self._stages.labels(stage).observe(took_ms / 1000)
@@ -89,10 +95,6 @@ class _StateCollector(Collector):
         """Return how busy the service is, what failed, and what is known of the open generation."""
         yield GaugeMetricFamily("qa_questions_in_work", "Questions that are searched now.", self._queue.working)
         yield GaugeMetricFamily("qa_questions_waiting", "Questions that wait for it.", self._queue.waiting)
-        cache = CounterMetricFamily("qa_cache", "Questions by whether their reply was kept.", labels=("result",))
-        cache.add_metric(("hit",), self._service.cache_hits)
-        cache.add_metric(("miss",), self._service.cache_misses)
-        yield cache
         yield CounterMetricFamily(
             "qa_failed_takeovers",
             "Attempts to open a new generation that failed.",
