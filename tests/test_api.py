@@ -134,6 +134,8 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", "/api/v1/ask", {"data": b"\xff\xfe", "content_type": "application/json"}, 400),
     ("POST", "/api/v1/ask", {"data": "{}", "content_type": "text/plain"}, 415),
     ("POST", "/api/v1/ask", {"data": '{"question": "' + "x" * 70_000 + '"}', "content_type": "application/json"}, 413),
+    ("POST", "/api/v1/ask?k=3", {"json": {"question": "why"}}, 400),
+    ("POST", "/api/v1/ask", {"json": {"question": "why"}, "headers": {"Content-Encoding": "gzip"}}, 415),
     ("GET", "/api/v1/ask", {}, 400),
     ("GET", "/api/v1/ask?q=", {}, 400),
     ("GET", "/api/v1/ask?q=a&q=b", {}, 400),
@@ -153,6 +155,8 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/api/v1/documents?after=", {}, 404),
     ("GET", "/api/v1/documents?after=no-such", {}, 404),
     ("GET", "/api/v1/documents/no-such", {}, 404),
+    ("GET", "/api/v1/documents/no-such?x=1", {}, 400),
+    ("GET", "/api/v1/openapi.json?x=1", {}, 400),
     ("GET", "/api/v1/nothing-here", {}, 404),
     ("DELETE", "/api/v1/ask", {}, 405),
     ("POST", "/api/v1/documents", {}, 405),
@@ -163,6 +167,11 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int]] = [
 def test_a_bad_request_gets_a_problem(client, method, address, content, status):
     """Broken bodies, wrong types, unknown addresses and methods get a problem document."""
     assert_problem(client.open(address, method=method, **content), status)
+
+
+def test_a_program_is_told_where_the_addresses_are(client):
+    """On a page of this server and not in a file of its source."""
+    assert "/api lists" in client.get("/api/v1/nothing-here").get_json()["detail"]
 
 
 def test_a_wrong_method_is_told_the_right_ones(client):

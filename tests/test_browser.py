@@ -10,8 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from qa.answer import Claim, Disagreement
+from qa.feedback import read
 from qa.service import Service
-from tools.browser import ChromiumMissing, chromium, serving
+from tools.browser import CHROMIUM, FLAGS, ChromiumMissing, chromium, serving
 
 pytestmark = pytest.mark.browser
 ANSWERED = "How high is the lighthouse of Skagen?"
@@ -53,6 +54,14 @@ def browser():
         yield running
 
 
+@pytest.fixture(scope="module", params=[[], ["--disable-back-forward-cache"]], ids=["reloading", "as it was left"])
+def going_back(request, browser):
+    """Chromium as playwright runs it, which makes a page anew on the way back, and as people do: it often keeps it."""
+    other = browser.browser_type.launch(executable_path=CHROMIUM, args=FLAGS, ignore_default_args=request.param)
+    with other as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def site(service):
     with serving(service) as address:
@@ -86,8 +95,8 @@ def open_page(browser):
     """Open pages that may log no error and ask no other host for anything."""
     contexts, troubles = [], []
 
-    def open_one(address, expected_errors=0, **options):
-        context = browser.new_context(**options)
+    def open_one(address, expected_errors=0, of=browser, **options):
+        context = of.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(5000)
@@ -220,6 +229,16 @@ def test_a_section_is_suggested_and_opened(open_page, site):
     assert "Greenhouses" in page.text_content("h2:target")
 
 
+def test_suggestions_keep_to_the_documents_that_are_ticked(open_page, site):
+    """As the question will."""
+    page = open_page(site)
+    page.click(".filter summary")
+    page.get_by_role("checkbox", name="The lighthouse of Skagen").check()
+    page.fill("#q", "the")
+
+    expect(page.get_by_role("option")).to_have_count(2)  # other documents have many sections that begin so
+
+
 def test_back_and_forward_keep_question_and_answer(open_page, site):
     """Every answer is an address, and a page that comes back is not busy."""
     page = open_page(asked(site))
@@ -232,6 +251,30 @@ def test_back_and_forward_keep_question_and_answer(open_page, site):
     expect(page.locator(".ask")).to_have_attribute("aria-busy", "false")
     page.go_forward()
     expect(page.locator("#q")).to_have_value("Who was the first keeper?")
+
+
+def test_back_brings_no_filter_that_is_not_in_force(open_page, going_back, site):
+    """A document that was ticked for the next question is not ticked any more, so that none is filtered silently."""
+    page = open_page(site, of=going_back)
+    page.click(".filter summary")
+    page.locator(".filter input").first.check()
+    page.fill("#q", ANSWERED)
+    page.click(".primary")
+    page.wait_for_url("**documents=*")
+    page.go_back(wait_until="commit")
+
+    expect(page.locator(".filter input:checked")).to_have_count(0)
+
+
+def test_back_keeps_the_theme_that_was_chosen_since(open_page, going_back, site):
+    """Its button too."""
+    page = open_page(site, of=going_back)
+    page.goto(f"{site}/documents")
+    page.click(".theme button[value=dark]")
+    page.go_back(wait_until="commit")
+
+    expect(page.locator("html[data-theme=dark]")).to_have_count(1)
+    expect(page.locator(".theme [aria-pressed=true]")).to_have_text("Dark")
 
 
 def test_the_last_questions_can_be_cleared(open_page, site):
@@ -296,14 +339,45 @@ def test_the_list_is_turned_over_without_a_script(open_page, many):
     assert page.get_by_role("link", name="Next").count() == 0
 
 
-def test_a_verdict_is_sent_without_leaving_the_answer(open_page, site):
-    """The thanks take the place of the form and get the focus."""
+def test_a_verdict_is_sent_once_without_leaving_the_answer(open_page, site, site_settings):
+    """By a button alone, and a double click is one; the thanks take the place of the form and get the focus."""
+    sent = []
     page = open_page(asked(site))
+    page.on("request", lambda request: sent.append(request.post_data) if request.method == "POST" else None)
     page.fill("#comment", "Just so.")
-    page.click(".feedback button[value=yes]")
-    page.wait_for_selector(".feedback p:text('Thank you')")
+    page.press("#comment", "Enter")
+    page.dblclick(".feedback button[value=no]")
+    page.wait_for_selector(".feedback p:text('was kept')")
 
     assert page.locator("section.answer").is_visible()
+    assert len(sent) == 1
+    assert not list(read(site_settings.feedback))[-1].helpful
+
+
+def test_a_verdict_that_did_not_arrive_can_be_sent_again(open_page, site):
+    """That is said once, however often it happens."""
+    page = open_page(asked(site), expected_errors=2)
+    yes = page.locator(".feedback button[value=yes]")
+    page.context.set_offline(True)
+    for _ in range(2):
+        yes.click()
+        expect(page.locator(".feedback [tabindex]")).to_be_focused()
+        expect(yes).to_be_enabled()
+        expect(page.locator(".feedback [tabindex]")).to_have_count(1)
+    page.context.set_offline(False)
+    yes.click()
+
+    expect(page.locator(".feedback")).to_contain_text("was kept")
+
+
+def test_a_verdict_that_is_refused_stays_with_the_reason(open_page, site):
+    """What the server says is shown, as without a script."""
+    page = open_page(asked(site), expected_errors=1)
+    page.evaluate("document.querySelector('.feedback [name=doc]').value = '0'")
+    page.click(".feedback button[value=yes]")
+    page.wait_for_selector(".feedback p:text('was changed since')")
+
+    assert page.locator(".feedback button[value=yes]").is_enabled()
 
 
 def test_the_mark_is_scrolled_to(open_page, site, service):

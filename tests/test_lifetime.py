@@ -18,6 +18,7 @@ import pytest
 
 pytestmark = pytest.mark.model
 
+QA = [sys.executable, "-c", "from qa.cli import main; main()"]
 ROOT = Path(__file__).parents[1]
 PEOPLE = 12
 # Long, and each of its own, so that answering all of them on one thread takes a while.
@@ -35,7 +36,7 @@ class Served:
         arguments = ["serve", "--index", str(index), "--port", "0"]
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from qa.cli import main; main()", *arguments],
+                [*QA, *arguments],
                 env=variables,
                 stdout=output,
                 stderr=output,
@@ -72,6 +73,19 @@ def ask_all(served: Served) -> list[HTTPConnection]:
     assert first.status == 200
     first.read()
     return waiting
+
+
+def test_an_address_that_does_not_exist_is_one_line(tiny_settings):
+    """A host that is no name and no address of this machine ends the start with 2, without a traceback."""
+    for host, reason in (("a..b", "there is no such address"), ("192.0.2.1", "Cannot assign requested address")):
+        done = subprocess.run(
+            [*QA, "serve", "--index", str(tiny_settings.index), "--host", host, "--port", "0"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (2, f"qa: cannot listen on {host}:0: {reason}\n")
 
 
 def test_who_waits_still_gets_the_answer(served):

@@ -4,15 +4,19 @@ import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from qa.answer import Claim, Disagreement
+from qa.documents import parse_document
 from qa.feedback import OFF, read
+from qa.rebuild import build
 from qa.service import Service
 from qa.settings import Settings
 from web.app import create_app
+from web.suggestions import suggest
 
 ANSWERED = "How high is the lighthouse of Skagen?"
 PAGE_BYTES = 60_000
@@ -191,6 +195,18 @@ def test_a_link_into_an_edited_document_is_honest(client, service):
     assert not found.css("mark")
 
 
+@pytest.mark.parametrize("at", ["3-40", "0-999999"])
+def test_a_place_in_an_edited_document_is_not_marked(client, service, at):
+    """A link that holds no words to look for says so, even when its place lies beyond the end by now."""
+    address = f"/documents/{document_id(service, 'lighthouse.md')}"
+    found = page(client.get(address, query_string={"at": at, "doc": "0" * 16}))
+
+    assert "not certain" in text(found.css_first("[role=status].problem"))
+    assert not found.css("mark, .problem blockquote")
+    assert page(client.get(address, query_string={"at": "3-40"})).css("mark")
+    page(client.get(address, query_string={"at": "x", "doc": "0" * 16}), 400)
+
+
 @pytest.mark.parametrize("at", ["x", "5-3", "0-999999", "1-"])
 def test_a_broken_link_is_explained(client, service, at):
     """The page names what cannot be read."""
@@ -199,11 +215,21 @@ def test_a_broken_link_is_explained(client, service, at):
     assert at in text(found.css_first("main"))
 
 
-def test_an_unknown_document_leads_to_the_list(client):
-    """The status is 404."""
-    found = page(client.get("/documents/none"), 404)
+@pytest.mark.parametrize(("address", "status"), [("/documents/none", 404), ("/nowhere", 404), ("/feedback", 405)])
+def test_an_address_that_is_no_page_leads_to_others(client, address, status):
+    """To the question box and the list; what is only for programs is not said."""
+    found = page(client.get(address), status)
 
-    assert any(a.attributes["href"] == "/documents" for a in found.css("main a"))
+    assert [a.attributes["href"] for a in found.css("main a")] == ["/", "/documents"]
+    assert not re.search(r"\.md\b|header|method", text(found.css_first("main")), re.I)
+
+
+def test_a_kind_of_problem_is_explained_without_being_one(client):
+    """It leads to the other kinds."""
+    found = page(client.get("/problems/busy"))
+
+    assert "Error" not in text(found.css_first("main"))
+    assert [a.attributes["href"] for a in found.css("main a")] == ["/api#errors"]
 
 
 def test_no_index_names_the_command(tmp_path):
@@ -215,6 +241,15 @@ def test_no_index_names_the_command(tmp_path):
 
     for address in ("/", "/?q=Who", "/documents"):
         assert "qa rebuild" in text(page(client.get(address), 503).css_first(".command"))
+
+
+@pytest.mark.parametrize("address", ["/?documents=x; run: rm -r corpus", "/documents/x; run: rm -r corpus"])
+def test_only_commands_of_ours_are_shown_as_such(client, address):
+    """What a link brings along never stands there as the advice of the service."""
+    found = page(client.get(address), 404)
+
+    assert not found.css(".command")
+    assert "folder of the service" not in text(found.css_first("main"))
 
 
 def test_citations_are_files_of_their_kind(client, service):
@@ -233,6 +268,40 @@ def test_citations_are_files_of_their_kind(client, service):
     assert page(client.get(lasting)).css_first("#at")
 
 
+def test_the_index_may_change_while_a_citation_is_made(service, tiny_index):
+    """Everything comes from the generation that was there first, even if the next one has no such document."""
+
+    class Changing:
+        settings, generations = service.settings, [service.index]
+
+        @property
+        def index(self):
+            return self.generations.pop() if self.generations else tiny_index
+
+    client = create_app(Changing()).test_client()
+
+    assert client.get(f"/documents/{document_id(service, 'arabic.md')}/cite/txt?at=0-5").status_code == 200
+
+
+def test_a_page_made_before_an_edit_cites_and_keeps_nothing(client, service, site_settings):
+    """Its places may hold other words now: it says so and how to go on."""
+    lighthouse = document_id(service, "lighthouse.md")
+    version = service.index.documents[lighthouse].sha256[:8]
+    found = ask(client)
+    href = found.css_first(".answer .citing a").attributes["href"]
+    fields = {i.attributes["name"]: i.attributes.get("value") or "" for i in found.css(".feedback input")}
+    kept = len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0
+
+    assert f"doc={version}" in href
+    assert fields["doc"] == version
+    for response in (
+        client.get(href.replace(version, "0" * 16)),
+        client.post("/feedback", data={**fields, "doc": "0" * 16, "helpful": "yes"}),
+    ):
+        assert "was changed since" in text(page(response, 400).css_first(".lede"))
+    assert (len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0) == kept
+
+
 def test_a_verdict_is_kept(client, site_settings):
     """With the words of the document, not the ones that were sent."""
     found = ask(client)
@@ -243,6 +312,25 @@ def test_a_verdict_is_kept(client, site_settings):
     assert (given.question, given.helpful, given.comment) == (ANSWERED, False, "too long")
     assert given.answer in text(found.css_first(".answer blockquote"))
     assert given.document == "lighthouse.md"
+
+
+def test_the_thanks_lead_back_to_the_answer(client, service):
+    """With everything that it was asked with; the theme, which cannot come back to what was sent, leads home."""
+    asked = {"q": ANSWERED, "k": "7", "documents": [document_id(service, "lighthouse.md")], "exact": "true"}
+    found = page(client.get("/", query_string=asked))
+    fields = {i.attributes["name"]: i.attributes["value"] for i in found.css(".feedback input")}
+    thanks = page(client.post("/feedback", data={**fields, "helpful": "yes"}))
+
+    assert parse_qs(urlsplit(thanks.css_first("main a").attributes["href"]).query) == {
+        "q": [ANSWERED], "k": ["7"], "documents": asked["documents"], "exact": ["true"]
+    }  # fmt: skip
+    assert thanks.css_first(".theme input").attributes["value"] == "/"
+
+
+def test_nobody_is_asked_whether_some_documents_rightly_do_not_answer(refusing, service):
+    """It would be kept as a question that no document answers."""
+    assert ask(refusing).css(".feedback")
+    assert not ask(refusing, documents=document_id(service, "garden.txt")).css(".feedback")
 
 
 @pytest.mark.parametrize("header", [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")])
@@ -274,9 +362,18 @@ def test_feedback_can_be_turned_off(site_settings):
 
 def test_the_theme_is_remembered_without_a_script(client):
     """The cookie decides what the server sends; the way back stays on this site."""
-    response = client.post("/theme", data={"theme": "dark", "back": "//evil.example/"})
+    for elsewhere in (
+        "//evil.example/",
+        "/\\evil.example/",
+        "/\t/evil.example/",
+        "https://evil.example/",
+        "/\r\nX-A: b",
+        "",
+    ):
+        response = client.post("/theme", data={"theme": "dark", "back": elsewhere})
+        assert response.headers["Location"] == "/"
 
-    assert response.headers["Location"] == "/"
+    assert client.post("/theme", data={"theme": "dark", "back": "/?q=Who"}).headers["Location"] == "/?q=Who"
     assert page(client.get("/")).css_first("html").attributes["data-theme"] == "dark"
     assert client.post("/theme", data={"theme": "pink"}).status_code == 404
 
@@ -290,6 +387,32 @@ def test_suggestions_are_questions_and_sections(client):
 
     assert page(client.get(path)).css_first(f"#{anchor}")
     assert client.get("/api/v1/suggest", query_string={"q": " "}).json["suggestions"] == []
+
+
+@pytest.mark.model
+def test_a_question_that_is_attached_twice_is_suggested_where_it_fits_best(tmp_path, embedder):
+    """In whatever letters its copies are written, it stands at the place of the best one, once."""
+    attached = ["Keeper of what?", "Keeper since when?", "KEEPER OF WHAT?"]
+    listed = "\n".join(f"- {question}" for question in attached)
+    document, _ = parse_document("a.md", f"# Tower\n\n<!-- questions:\n{listed}\n-->\n\nAnna kept it for ten years.")
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    assert [found.text for found in suggest(index, "keeper")] == ["Keeper of what?", "Keeper since when?"]
+
+
+def test_suggestions_can_be_kept_to_some_documents(client, service):
+    """Questions and sections; an id that is not in the index is told as elsewhere."""
+
+    def suggested(typed, *paths):
+        documents = [document_id(service, path) for path in paths]
+        found = client.get("/suggest", query_string={"q": typed, "documents": documents}).json["suggestions"]
+        return {(s["kind"], s["document"]) for s in found}
+
+    lighthouse = "The lighthouse of Skagen"
+    assert suggested("the", "lighthouse.md") == {("question", lighthouse)}
+    assert suggested("keep", "garden.txt", "lighthouse.md") == {("question", lighthouse), ("section", lighthouse)}
+    assert suggested("keep", "garden.txt") == set()
+    assert client.get("/api/v1/suggest?q=keep&documents=none").json["type"] == "/problems/no-such-document"
 
 
 def test_pages_keep_to_their_budget(client, service):
@@ -329,6 +452,37 @@ def test_text_is_compressed_for_those_who_take_it(client):
     assert packed.headers["Content-Encoding"] == "gzip"
     assert len(packed.data) < len(plain.data) / 3
     assert gzip.decompress(packed.data).startswith(b"<!doctype html>")
+
+
+def test_a_part_that_a_file_does_not_have_is_refused(client):
+    """With its length, so that the next try can be right."""
+    size = (Path(client.application.static_folder) / "style.css").stat().st_size
+    response = client.get("/static/style.css", headers={"Range": "bytes=999999-"})
+
+    assert (response.status_code, response.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+@pytest.mark.parametrize(("confidence", "shown"), [(1.0, 99), (0.9951, 99), (0.989, 98), (0.5, 50)])
+def test_nothing_is_certain(service, confidence, shown):
+    """The confidence is rounded down, and never shown as 100 %."""
+
+    class Sure:
+        settings, index = service.settings, service.index
+
+        def ask(self, *arguments, **options):
+            return replace(service.ask(*arguments, **options), confidence=confidence)
+
+    assert f"Confidence {shown} %." in text(ask(create_app(Sure()).test_client()).css_first("footer"))
+
+
+def test_whoever_recomputes_the_score_gets_it(client):
+    """From the numbers as they are shown, to one unit of the last digit."""
+    for row in ask(client, k=20).css(".why tbody tr"):
+        value, weight, product = (float(cell.text()) for cell in row.css("td")[:3])
+        assert value * weight == pytest.approx(product, abs=1e-5)
+    for table in ask(client, k=20).css(".why table"):
+        products = [float(row.css("td")[2].text()) for row in table.css("tbody tr")]
+        assert sum(products) == pytest.approx(float(table.css("tfoot td")[2].text()), abs=1e-4)
 
 
 def test_neighbours_are_what_stands_beside_the_passage(client, service):

@@ -186,11 +186,11 @@ def test_any_name_is_taken_when_that_is_set(with_settings):
 
 
 def test_the_api_wants_a_token_once_one_is_set(with_settings):
-    """Every address below /api/; the page, its suggestions and the probes go on without."""
+    """Every address below /api/ but its description; the page, its suggestions and the probes go on without."""
     token, other = new_token(), new_token()
     client = with_settings(tokens_sha256=f"{digest_of(other)}, {digest_of(token).upper()}")
 
-    for address in (ASK, "/api/v1/documents", "/api/v1/suggest?q=keep", "/api/v1/openapi.json", "/api/v1/nothing"):
+    for address in (ASK, "/api/v1/documents", "/api/v1/suggest?q=keep", "/api/v1/nothing"):
         refused = client.get(address)
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert refused.get_json()["type"] == "/problems/unauthorized"
@@ -200,9 +200,10 @@ def test_the_api_wants_a_token_once_one_is_set(with_settings):
         refused = client.get(ASK, headers=bearer(wrong))
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
         assert wrong not in refused.text
-    for headers in ({"Authorization": f"Basic {token}"}, {"Authorization": "Bearer"}, {"Authorization": token}):
+    for headers in ({"Authorization": f"Token {token}"}, {"Authorization": "Bearer"}, {"Authorization": token}):
         assert client.get(ASK, headers=headers).status_code == 401
-    for address in (PAGE, "/suggest?q=keep", "/healthz", "/readyz", "/metrics", "/documents"):
+    open_to_all = (PAGE, "/suggest?q=keep", "/healthz", "/readyz", "/metrics", "/documents", "/api/v1/openapi.json")
+    for address in open_to_all:
         assert client.get(address).status_code == 200
     assert client.get("http://localhost//api/v1/documents").status_code == 404
 
@@ -318,11 +319,13 @@ def test_listed_sites_may_use_the_api_alone(with_settings):
         assert reply.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
         assert "Origin" in reply.vary
         assert "Access-Control-Allow-Credentials" not in reply.headers
-    assert {"Link", "Retry-After"} <= set(answered.headers["Access-Control-Expose-Headers"].split(", "))
+    exposed = set(answered.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"Link", "Retry-After", "X-RateLimit-Reset-After"} <= exposed
     for origin, address in (
         ("https://evil.example", ASK),
         ("null", ASK),
         ("https://wiki.example", "/"),
+        ("https://wiki.example", "/api"),
         ("https://wiki.example.evil", ASK),
     ):
         reply = client.get(address, headers={"Origin": origin} | bearer("t"))

@@ -35,9 +35,16 @@ def service() -> Service:
 @api.post("/ask")
 def ask_by_post() -> Response:
     """Answer the question in a JSON body."""
+    check_parameters(())
     if request.mimetype != "application/json":
         return problem_response(
             UNSUPPORTED_TYPE, f"the body has the type {request.mimetype or 'none'!r}; send application/json"
+        )
+    if (coding := request.headers.get("Content-Encoding", "identity")).lower() != "identity":
+        return problem_response(
+            UNSUPPORTED_TYPE,
+            f"the body has the coding {coding!r}; send it as it is, without Content-Encoding",
+            {"Accept-Encoding": "identity"},
         )
     body = _body()
     if not isinstance(body, dict):
@@ -59,11 +66,11 @@ def ask_by_post() -> Response:
 @api.get("/ask")
 def ask_by_get() -> Response:
     """Answer the question in the address."""
-    _check_parameters(_PARAMETERS, required="q", repeatable="documents")
+    check_parameters(_PARAMETERS, required="q", repeatable="documents")
     return _ask(
         request.args["q"],
         _k_of_address(),
-        request.args.getlist("documents") or None,
+        _documents_of_address(),
         _truth_of_address("exact"),
         _truth_of_address("explain"),
     )
@@ -72,7 +79,7 @@ def ask_by_get() -> Response:
 @api.get("/why-not")
 def why_not() -> Response:
     """Say at which stage a stretch of a document was left out."""
-    _check_parameters(("q", "place", "k", "exact"), required="q")
+    check_parameters(("q", "place", "k", "exact"), required="q")
     document_id, start, end = read_place(request.args.get("place", ""))
     question, k = request.args["q"], _k_of_address()
     exact = _truth_of_address("exact")
@@ -84,10 +91,11 @@ def why_not() -> Response:
 @api.get("/suggest")
 def suggestions() -> Response:
     """Complete what is being typed: attached questions, and sections to go to."""
-    _check_parameters(("q",), required="q")
+    check_parameters(("q", "documents"), required="q", repeatable="documents")
     if len(request.args["q"]) > MAX_QUESTION_CHARS:
         raise BadRequest(f"the parameter `q` has more than {MAX_QUESTION_CHARS:,} characters")
-    response = jsonify(suggestions=[asdict(found) for found in suggest(service().index, request.args["q"])])
+    found = suggest(service().index, request.args["q"], _documents_of_address())
+    response = jsonify(suggestions=[asdict(suggestion) for suggestion in found])
     response.cache_control.max_age = 60
     return response
 
@@ -95,7 +103,7 @@ def suggestions() -> Response:
 @api.get("/documents")
 def documents() -> Response:
     """List the documents without their text, so many at once."""
-    _check_parameters(("limit", "after"))
+    check_parameters(("limit", "after"))
     index, limit = service().index, _limit_of_address()
     first = _row_after(index, request.args["after"]) if "after" in request.args else 0
     listed = index.documents.stretch(first, first + limit)
@@ -115,6 +123,7 @@ def documents() -> Response:
 @api.get("/documents/<document_id>")
 def document(document_id: str) -> Response:
     """Return one document with its text, in which every offset counts."""
+    check_parameters(())
     found = service().index.documents.get(document_id)
     if found is None:
         raise NoSuchDocument(f"there is no document {document_id!r}; GET /api/v1/documents lists them")
@@ -122,8 +131,6 @@ def document(document_id: str) -> Response:
 
 
 def _ask(question: str, k: int, document_ids: list[str] | None, exact: bool, explained: bool) -> Response:
-    if document_ids and len(document_ids) > MAX_DOCUMENT_IDS:
-        raise BadRequest(f"documents has {len(document_ids):,} ids; at most {MAX_DOCUMENT_IDS:,} are accepted")
     with turn():
         reply = trace().reply = service().ask(question, k=k, documents=document_ids, exact=exact)
     return jsonify(reply_to_json(reply, explained=explained))
@@ -150,11 +157,11 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _check_parameters(known: tuple[str, ...], *, required: str = "", repeatable: str = "") -> None:
+def check_parameters(known: tuple[str, ...], *, required: str = "", repeatable: str = "") -> None:
     """Refuse an address with a parameter that is unknown, missing or given twice."""
     for name in request.args:
         if name not in known:
-            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(known)}")
+            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(known) or 'none'}")
         if name != repeatable and len(request.args.getlist(name)) > 1:
             raise BadRequest(f"the parameter {name!r} is given more than once")
     if required and required not in request.args:
@@ -189,6 +196,10 @@ def _row_after(index: Index, document_id: str) -> int:
     return index.documents.row_of(document_id) + 1
 
 
+def _documents_of_address() -> list[str] | None:
+    return _document_ids(request.args.getlist("documents") or None)
+
+
 def _truth_of_address(name: str) -> bool:
     value = request.args.get(name, "false")
     return _truth(_TRUTH.get(value, value), name)
@@ -213,4 +224,6 @@ def _document_ids(value: Any) -> list[str] | None:
         return None
     if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise BadRequest("documents must be a list of document ids with at least one entry; leave it out for all")
+    if len(value) > MAX_DOCUMENT_IDS:
+        raise BadRequest(f"documents has {len(value):,} ids; at most {MAX_DOCUMENT_IDS:,} are accepted")
     return value

@@ -6,14 +6,13 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
-from qa.errors import NoSuchDocument
 from qa.service import Service
 from web.access_log import add_access_log
 from web.api import api, suggestions
 from web.health import PROBES, add_health
 from web.metrics import add_metrics
 from web.pages import pages
-from web.problems import PROBLEMS, BadRequest, problem_response, refusal_of
+from web.problems import NO_INDEX, PROBLEMS, BadRequest, problem_response, refusal_of
 from web.protection import protect
 from web.queue import WorkQueue
 from web.trace import add_trace, trace
@@ -68,7 +67,8 @@ def problem_page(slug: str) -> str:
     found = next((problem for problem in PROBLEMS if problem.slug == slug), None)
     if found is None:
         raise NotFound
-    return render_template("problem.html", title=found.title, detail=found.explanation, status=found.status)
+    label = f"A kind of problem of the JSON interface, with the status {found.status}"
+    return render_template("problem.html", label=label, title=found.title, detail=found.explanation, explains=True)
 
 
 def _check_address() -> None:
@@ -86,16 +86,12 @@ def _error(error: Exception) -> Response | tuple[str, int, dict[str, str]]:
     problem = refusal.problem
     if request.path.startswith("/api/") or request.path in (*PROBES, "/metrics"):
         return problem_response(problem, refusal.detail, refusal.headers)
-    detail, _, command = refusal.detail.partition("; run: ")
+    detail, command = problem.on_page or refusal.detail, ""
+    if problem is NO_INDEX:  # other details may hold what was sent, which must not be shown as a command of ours
+        detail, _, command = detail.partition("; run: ")
     trace().problem = problem.slug
-    page = render_template(
-        "problem.html",
-        title=problem.title,
-        detail=detail,
-        status=problem.status,
-        command=command,
-        missing=isinstance(error, NoSuchDocument),
-    )
+    label = f"Error {problem.status}"
+    page = render_template("problem.html", label=label, title=problem.title, detail=detail, command=command)
     return page, problem.status, refusal.headers
 
 

@@ -6,6 +6,7 @@ import time
 from http import HTTPStatus
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 
 from web.app import SECURITY_HEADERS
@@ -34,10 +35,29 @@ class Refusal(ErrorTask):
         _log.info("request", extra={"fields": fields | {"request_id": request_id}})
 
 
+class Request(HTTPRequestParser):
+    """A request as it comes in."""
+
+    def received(self, data: bytes) -> int:
+        """Take in what has come, and return how much of it belongs to this request."""
+        taken: int = super().received(data)
+        if self.completed:  # refused, or without a body: nothing is waited for, so nobody is told to go on
+            self.expect_continue = False
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the first line and the headers."""
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            # A proxy may have believed the length and take the rest for another request (RFC 9112, 6.1).
+            self.headers = {**self.headers, "CONNECTION": "close"}
+
+
 class Channel(HTTPChannel):
     """A connection; the server closes it when nothing happens on it for a while, this class when too little does."""
 
     error_task_class = Refusal
+    parser_class = Request
     _began = 0.0  # when the request began that is not complete yet; 0: there is none
 
     def received(self, data: bytes) -> bool:

@@ -27,6 +27,7 @@ ABOUT = (
     "points of a document's `text`; `end` is exclusive. Every error is a problem document (RFC 9457). An address that "
     "is not listed gets 404, a method that is not listed 405 with the header `Allow`."
 )
+DESCRIPTION = "/api/v1/openapi.json"  # needs no token: the page /api shows the same
 _QUESTION = "What is this about?"  # fits every corpus
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 
@@ -68,7 +69,7 @@ def describe(service: Service) -> Json:
 def _with_tokens(paths: Json, closed: list[str]) -> Json:
     """Return the paths with those that need a token marked so."""
     for path, methods in paths.items():
-        if path.startswith(tuple(closed)):
+        if path.startswith(tuple(closed)) and path != DESCRIPTION:
             for operation in methods.values():
                 operation["security"] = [{"token": []}]
                 operation["responses"] |= _problems(401)
@@ -88,6 +89,13 @@ def _paths(document_id: str, place: str) -> Json:
     question = _parameter("q", "the question", _ref("Question"), example=_QUESTION)
     k = _parameter("k", "how many passages at most", {**_whole(minimum=1, maximum=MAX_K), "default": DEFAULT_K}, False)
     exact = _parameter("exact", "take the question as it is spelt", _ref("Truth"), False)
+    documents = _parameter(
+        "documents",
+        "search only this document; may be repeated",
+        _list(_ref("DocumentId"), minItems=1, maxItems=MAX_DOCUMENT_IDS),
+        False,
+        example=[document_id],
+    )
     return {
         "/api/v1/ask": {
             "get": _operation(
@@ -100,13 +108,7 @@ def _paths(document_id: str, place: str) -> Json:
                 parameters=[
                     question,
                     k,
-                    _parameter(
-                        "documents",
-                        "search only this document; may be repeated",
-                        _list(_ref("DocumentId"), minItems=1, maxItems=MAX_DOCUMENT_IDS),
-                        False,
-                        example=[document_id],
-                    ),
+                    documents,
                     exact,
                     _parameter("explain", "say for each passage why it stands where it stands", _ref("Truth"), False),
                 ],
@@ -155,14 +157,15 @@ def _paths(document_id: str, place: str) -> Json:
                         headers={"Cache-Control": _header("how long the reply may be kept")},
                     )
                 },
-                problems=(503,),
+                problems=(404, 503),
                 parameters=[
                     _parameter(
                         "q",
                         "what was typed so far",
                         {"type": "string", "maxLength": MAX_QUESTION_CHARS},
                         example="what",
-                    )
+                    ),
+                    documents,
                 ],
             )
         },
@@ -213,7 +216,7 @@ def _paths(document_id: str, place: str) -> Json:
                 ],
             )
         },
-        "/api/v1/openapi.json": {
+        DESCRIPTION: {
             "get": _operation(
                 "describe",
                 "Describe this interface",
@@ -335,7 +338,7 @@ def _schemas(document_id: str) -> Json:
                 url=_text("of the original"),
                 sha256=_ref("Sha256"),
             ),
-            link=_address("document page with the passage marked"),
+            link=_address("document page with the passage marked, as long as the document is not edited"),
             permalink=_address("the same with the quoted words, so that it survives edits of the document"),
             explain=_ref("Explanation"),
         ),
@@ -470,6 +473,7 @@ _RATE_HEADERS = {
 _PROBLEM_HEADERS: Mapping[int, Json] = {
     401: {"WWW-Authenticate": _header("`Bearer`, with an error where a token was sent")},
     405: {"Allow": _header("the methods that this address takes")},
+    415: {"Accept-Encoding": _header("`identity`, where the body had a Content-Encoding")},
     429: {"Retry-After": _header("seconds to wait", type="integer", minimum=0), **_RATE_HEADERS},
     503: {"Retry-After": _header("seconds to wait, where they are known", type="integer", minimum=0)},
 }

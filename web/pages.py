@@ -1,12 +1,14 @@
 """The pages: server-rendered, complete without JavaScript; static/*.js only adds comfort."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from qa.answer import DEFAULT_K, CitedPassage, Reply, Status
@@ -20,8 +22,9 @@ from qa.quotes import Place, Quote, State, find, from_parameters, lasting_link, 
 from qa.search import MAX_K, MAX_QUESTION_CHARS, check_question
 from qa.sentences import Span
 from qa.service import Service
+from web.api import check_parameters
 from web.citations import FORMATS, cite
-from web.openapi import describe
+from web.openapi import DESCRIPTION, describe
 from web.problems import BAD_QUESTION, PROBLEMS, BadRequest
 from web.queue import turn
 from web.reference import marked_up, operations_of, records_of
@@ -42,8 +45,9 @@ THEMES = ("auto", "light", "dark")
 _THEME_SECONDS = 365 * 24 * 3600
 _LISTED = 50  # documents on one page of the list: some 25 kB
 _FILTER_DOCUMENTS = 40  # with more, the filter offers those of the result; the list of documents has them all
-NEIGHBOUR_CHARS = 300  # of the text before and after a passage: enough to see what it is about
+NEIGHBOUR_CHARS = 250  # of the text before and after a passage: enough to see what it is about
 _WORDS_A_MINUTE = 230  # silent reading of non-fiction: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
+_OWN_ADDRESS = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")  # "/\t/host" is "//host" to a browser
 _T = TypeVar("_T")
 
 
@@ -76,14 +80,18 @@ def _shared() -> dict[str, Any]:
         "theme": theme if theme in THEMES else "auto",
         "themes": THEMES,
         "max_question_chars": MAX_QUESTION_CHARS,
+        "max_comment_chars": MAX_COMMENT_CHARS,
+        "default_k": DEFAULT_K,
+        "max_k": MAX_K,
         "asked": Asked("", DEFAULT_K, [], exact=False),
+        "here": request.full_path.rstrip("?") if request.method == "GET" else "/",  # where one can come back to
     }
 
 
 @pages.get("/")
 def home() -> str | tuple[str, int]:
     """Show the question box and, when there is a question, its answer."""
-    asked = _asked()
+    asked = _asked(request.args)
     index = _service().index
     unknown = [name for name in asked.documents if name not in index.documents]
     if unknown:
@@ -115,7 +123,7 @@ def home() -> str | tuple[str, int]:
         reply=reply,
         answered=reply.status is Status.ANSWERED,
         chosen=chosen,
-        documents=_filter_documents(index, [cited.document for cited in reply.passages]),
+        documents=_filter_documents(reply.index, [cited.document for cited in reply.passages]),
         **_tools(reply),
     )
 
@@ -145,7 +153,7 @@ def documents() -> str:
 @pages.get("/documents/<document_id>")
 def document(document_id: str) -> str:
     """Show one document, with the span that the address quotes marked and scrolled to."""
-    found = document_or_404(document_id)
+    found = document_or_404(_service().index, document_id)
     quoted, place = _quoted(found)
     headings = headings_of(found)
     parts = parts_of(found)
@@ -172,11 +180,12 @@ def document(document_id: str) -> str:
 @pages.get("/documents/<document_id>/cite/<form>")
 def citation(document_id: str, form: str) -> Response:
     """Return a citation of one span in the form that is asked for."""
-    found = document_or_404(document_id)
+    index = _service().index
+    found = document_or_404(index, document_id)
     if form not in FORMATS:
         raise NotFound
+    _check_unchanged(found, request.args)
     start, end = _range_within(found)
-    index = _service().index
     passages = [index.passages[row] for row in index.passages_of(found.id)]
     headings = next((p.headings for p in passages if p.start <= start < p.end), ())
     cited = cite(found, start, end, headings, request.url_root)
@@ -185,9 +194,10 @@ def citation(document_id: str, form: str) -> Response:
     return response
 
 
-@pages.get("/api/v1/openapi.json")
+@pages.get(DESCRIPTION)
 def openapi() -> Response:
     """Describe the JSON interface to programs; also when there is no index."""
+    check_parameters(())
     return jsonify(describe(_service()))
 
 
@@ -209,14 +219,17 @@ def give_feedback() -> str:
     """Keep what somebody says of an answer."""
     if not _is_from_here() or not _asks_feedback():
         raise NotFound  # another site's form, or nobody wants to know
-    question = check_question(request.form.get("q", ""))
+    asked = _asked(request.form)
+    question = check_question(asked.question)
     comment = " ".join(request.form.get("comment", "").split())[:MAX_COMMENT_CHARS]
     if request.form.get("helpful") not in ("yes", "no"):
         raise BadRequest("the field `helpful` must be yes or no")
+    index = _service().index
     answer, path = "", ""
     if place := request.form.get("place"):
         document_id, start, end = read_place(place)
-        quoted = document_or_404(document_id)
+        quoted = document_or_404(index, document_id)
+        _check_unchanged(quoted, request.form)
         if not start < end <= min(len(quoted.text), start + MAX_CHARS):
             raise BadQuote(f"{place} is no answer")
         answer, path = quoted.text[start:end], quoted.path
@@ -229,10 +242,10 @@ def give_feedback() -> str:
             answered=bool(answer),
             answer=answer,
             document=path,
-            generation=_service().index.manifest.id,
+            generation=index.manifest.id,
         ),
     )
-    return render_template("thanks.html", question=question)
+    return render_template("thanks.html", asked=asked)
 
 
 @pages.post("/theme")
@@ -242,19 +255,19 @@ def set_theme() -> Response:
     if theme not in THEMES:
         raise NotFound
     back = request.form.get("back", "/")
-    response = redirect(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    response = redirect(back if _OWN_ADDRESS.fullmatch(back) else "/", 303)
     assert isinstance(response, Response)
     response.set_cookie("theme", theme, max_age=_THEME_SECONDS, samesite="Lax", httponly=False)
     return response
 
 
-def document_or_404(document_id: str) -> Document:
+def document_or_404(index: Index, document_id: str) -> Document:
     """Return a document of the index.
 
     Raises:
         NoSuchDocument: there is none of that id.
     """
-    found = _service().index.documents.get(document_id)
+    found = index.documents.get(document_id)
     if found is None:
         raise NoSuchDocument(f"there is no document {document_id!r} in the index; it may have been moved or taken out")
     return found
@@ -265,13 +278,13 @@ def _service() -> Service:
     return found
 
 
-def _asked() -> Asked:
-    k = request.args.get("k", "")
+def _asked(sent: MultiDict[str, str]) -> Asked:
+    k = sent.get("k", "")
     return Asked(
-        question=" ".join(request.args.get("q", "").split()),
+        question=" ".join(sent.get("q", "").split()),
         k=min(max(int(k), 1), MAX_K) if k.isascii() and k.isdecimal() and len(k) < 4 else DEFAULT_K,
-        documents=list(dict.fromkeys(request.args.getlist("documents"))),
-        exact=request.args.get("exact") == "true",
+        documents=list(dict.fromkeys(sent.getlist("documents"))),
+        exact=sent.get("exact") == "true",
     )
 
 
@@ -310,8 +323,21 @@ def _quoted(found: Document) -> tuple[Quote | None, Place | None]:
     if "quote" in request.args:
         quoted = from_parameters(request.args)
         return quoted, find(quoted, found)
+    if not _fits(found, request.args):
+        read_range(request.args["at"])  # which may lie beyond the end by now, but must be one
+        return None, Place(State.UNCLEAR, None)
     start, end = _range_within(found)
     return quote(found, start, end), Place(State.UNCHANGED, (start, end))
+
+
+def _fits(found: Document, sent: Mapping[str, str]) -> bool:
+    """Tell whether a document is still the one that an address or a form was made for, as far as that says."""
+    return found.sha256.startswith(sent.get("doc", ""))
+
+
+def _check_unchanged(found: Document, sent: Mapping[str, str]) -> None:
+    if not _fits(found, sent):
+        raise BadQuote("the document was changed since the page that you come from was made; ask the question again")
 
 
 def _range_within(found: Document) -> tuple[int, int]:

@@ -19,6 +19,7 @@ class Problem:
     status: int
     title: str
     explanation: str
+    on_page: str = ""  # what people are told instead of what is told to programs
 
 
 BAD_REQUEST = Problem("bad-request", 400, "The request cannot be used", "The detail says what is wrong with it.")
@@ -31,15 +32,29 @@ UNAUTHORIZED = Problem(
 NO_SUCH_DOCUMENT = Problem(
     "no-such-document", 404, "There is no such document", "The id is not in the index; /api/v1/documents lists all."
 )
-NOT_FOUND = Problem("not-found", 404, "There is nothing at this address", "docs/api.md lists the addresses.")
+NOT_FOUND = Problem(
+    "not-found",
+    404,
+    "There is nothing at this address",
+    "The page /api lists the addresses.",
+    "It may be mistyped, or what was here is no longer there.",
+)
 METHOD_NOT_ALLOWED = Problem(
-    "method-not-allowed", 405, "This address does not take that method", "The Allow header names those it takes."
+    "method-not-allowed",
+    405,
+    "This address cannot be used that way",
+    "The Allow header names the methods it takes.",
+    "It is no page to read; it only takes what a form on a page sends.",
 )
 TOO_LARGE = Problem("too-large", 413, "The request is too large", "A request body may have up to 64 KiB.")
 TOO_MANY = Problem("too-many", 429, "Too much at once", "The detail says how much is accepted, and when to try again.")
 UNSUPPORTED_TYPE = Problem(
-    "unsupported-type", 415, "The body is not JSON", "Send it with the header Content-Type: application/json."
+    "unsupported-type",
+    415,
+    "The body is not plain JSON",
+    "Send it with the header Content-Type: application/json and without Content-Encoding.",
 )
+BAD_RANGE = Problem("bad-range", 416, "The file has no such part", "Content-Range says how long it is.")
 HEADERS_TOO_LARGE = Problem(
     "headers-too-large", 431, "The address or the headers are too long", "Together they may have up to 32 KiB."
 )
@@ -61,6 +76,7 @@ PROBLEMS = (
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
     UNSUPPORTED_TYPE,
+    BAD_RANGE,
     TOO_MANY,
     HEADERS_TOO_LARGE,
     INTERNAL,
@@ -90,10 +106,12 @@ _BY_STATUS = {
         METHOD_NOT_ALLOWED,
         TOO_LARGE,
         UNSUPPORTED_TYPE,
+        BAD_RANGE,
         HEADERS_TOO_LARGE,
         NOT_IMPLEMENTED,
     )
 }
+_KEPT_HEADERS = ("Allow", "Content-Range")
 # Messages of other errors name folders and files of the server, which are nothing to those who ask.
 _PUBLIC = {
     errors.IndexMissing: "there is no index to answer from yet; run: qa rebuild",
@@ -131,7 +149,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, HTTPException):
         problem = problem_of_status(error.code or 500)
         detail = (error.description if problem is BAD_REQUEST else None) or problem.explanation
-        return Refusal(problem, detail, {name: value for name, value in error.get_headers() if name == "Allow"})
+        return Refusal(problem, detail, {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS})
     if isinstance(error, _TOLD_AS_THEY_ARE):
         problem = BY_ERROR.get(type(error), BAD_REQUEST)
         headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TryLater) else {}

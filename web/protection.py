@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from qa.errors import BadSetting, TooMany
 from qa.settings import OFF, Settings, variable
 from web.health import PROBES
+from web.openapi import DESCRIPTION
 from web.problems import BAD_REQUEST, UNAUTHORIZED, problem_response
 from web.tokens import is_known, read_digests
 
@@ -87,7 +88,9 @@ def _check_tokens(app: Flask, settings: Settings) -> None:
 
     def check() -> Response | None:
         digests = next((wanted[prefix] for prefix in wanted if request.path.startswith(prefix)), None)
-        if digests is None or request.method == "OPTIONS":  # which browsers ask without a token, to learn what they may
+        if digests is None or request.path == DESCRIPTION:
+            return None
+        if request.method == "OPTIONS":  # which browsers ask without a token, to learn what they may
             return None
         sent = request.authorization
         token = sent.token if sent and sent.type == "bearer" else None
@@ -141,7 +144,7 @@ def _open_to_origins(app: Flask, origins: str) -> None:
         )
     CORS(
         app,
-        resources={f"{_API}*": {"origins": listed}},
+        resources={f"{_API}.*": {"origins": listed}},
         methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=[
@@ -150,6 +153,7 @@ def _open_to_origins(app: Flask, origins: str) -> None:
             "X-RateLimit-Limit",
             "X-RateLimit-Remaining",
             "X-RateLimit-Reset",
+            "X-RateLimit-Reset-After",
             "X-Request-ID",
         ],
         max_age=_CORS_SECONDS,

@@ -5,6 +5,7 @@ Without it, every question of a flood is taken in, and all of them are answered 
 
 import math
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -16,14 +17,22 @@ from web.trace import trace
 
 
 class WorkQueue:
-    """Lets `workers` questions through at the same time and `places` more wait, each for at most some seconds."""
+    """Lets `workers` questions through at the same time and `places` more wait, each for at most some seconds.
+
+    Who came first is let through first.
+    """
 
     def __init__(self, workers: int, places: int, seconds: float) -> None:
         """Begin with nothing to do."""
         self.working = 0
-        self.waiting = 0
         self._workers, self._places, self._seconds = workers, places, seconds
-        self._changed = threading.Condition()
+        self._line: deque[threading.Event] = deque()  # empty unless all workers are taken
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._line)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -32,26 +41,33 @@ class WorkQueue:
         Raises:
             Busy: too many wait already, or none became free in time.
         """
-        with self._changed:
-            if self.working >= self._workers:
-                self._wait()
-            self.working += 1
+        self._take()
         try:
             yield
         finally:
-            with self._changed:
-                self.working -= 1
-                self._changed.notify()
+            self._leave()
 
-    def _wait(self) -> None:
-        if self.waiting >= self._places:
-            raise self._busy(f"{self.waiting} questions wait already")
-        self.waiting += 1
-        try:
-            if not self._changed.wait_for(lambda: self.working < self._workers, self._seconds):
-                raise self._busy(f"the question has waited for {self._seconds:g} seconds")
-        finally:
-            self.waiting -= 1
+    def _take(self) -> None:
+        with self._lock:
+            if self.working < self._workers:
+                self.working += 1
+                return
+            if self.waiting >= self._places:
+                raise self._busy(f"{self.waiting} questions wait already")
+            called = threading.Event()
+            self._line.append(called)
+        if not called.wait(self._seconds):
+            with self._lock:
+                if not called.is_set():  # in the last moment
+                    self._line.remove(called)
+                    raise self._busy(f"the question has waited for {self._seconds:g} seconds")
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()  # who gets this worker: it is never free for one who comes only now
+            else:
+                self.working -= 1
 
     def _busy(self, reason: str) -> Busy:
         seconds = max(1, math.ceil(self._seconds))  # by then, whoever waits now is answered or refused

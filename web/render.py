@@ -19,7 +19,7 @@ from qa.documents import Document
 from qa.formats import Block
 from qa.sentences import Span
 
-PART_CHARS = 16_000  # a longer document is shown in parts, so that a page stays below 60 kB
+PART_CHARS = 15_000  # a longer document is shown in parts, so that a page stays below 60 kB
 _TOC_ENTRIES = 150  # of a longer table of contents only the upper levels are shown
 _MAX_DEPTH = 4  # list items deeper than this are indented no further
 

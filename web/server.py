@@ -39,7 +39,7 @@ def serve(settings: Settings) -> None:
     except QAError as error:
         _log.error("%s", error)
     service.watch()
-    _warm_up(app)
+    warm_up(app)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a moment
     BaseWSGIServer.channel_class = Channel  # create_server takes no other
     sockets: Sockets = {}
@@ -61,8 +61,9 @@ def serve(settings: Settings) -> None:
             clear_untrusted_proxy_headers=not settings.trusted_proxies,
             ident=None,
         )
-    except OSError as error:
-        sys.stderr.write(f"qa: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+    except (OSError, ValueError) as error:  # ValueError: no address is known for the name
+        reason = error.strerror if isinstance(error, OSError) else "there is no such address"
+        sys.stderr.write(f"qa: cannot listen on {settings.host}:{settings.port}: {reason}\n")
         sys.exit(2)
     stopping = stop_on_signals(sockets)
     listening = getattr(server, "effective_listen", None) or [(server.effective_host, server.effective_port)]
@@ -73,7 +74,7 @@ def serve(settings: Settings) -> None:
     service.close()
 
 
-def _warm_up(app: Flask) -> None:
+def warm_up(app: Flask) -> None:
     """Make the templates and the example questions, so that the first person does not wait; nothing is counted."""
     try:
         with app.test_request_context("/"), suppress(QAError):  # which `serve` has told already

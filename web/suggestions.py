@@ -1,13 +1,16 @@
 """What can be asked: suggestions while typing and the example questions of the empty page, from one generation."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from qa.answer import Status
+from qa.documents import Document
 from qa.index import Index
+from qa.search import allowed_rows
 from qa.service import Service
 from qa.words import fold, stems
 from web.render import headings_of
@@ -35,25 +38,43 @@ class _Known:
     """What can be suggested from one generation, with its texts as they are compared with what is typed."""
 
     questions: list[str]  # folded, in the order of the index
-    sections: list[tuple[str, Suggestion]]  # the first folded; none where there are too many documents to read
+    # By document, each with its text folded; none where there are too many documents to read.
+    sections: dict[str, list[tuple[str, Suggestion]]]
 
 
 _known: WeakKeyDictionary[Index, _Known] = WeakKeyDictionary()
 
 
-def suggest(index: Index, typed: str, limit: int = SUGGESTIONS) -> list[Suggestion]:
-    """Return what begins with or holds all the words that were typed: questions first, then sections."""
+def suggest(
+    index: Index, typed: str, documents: Collection[str] | None = None, limit: int = SUGGESTIONS
+) -> list[Suggestion]:
+    """Return what begins with or holds all the words that were typed: questions first, then sections.
+
+    Args:
+        documents: ids of those whose questions and sections are suggested; None for all.
+    Raises:
+        NoSuchDocument: an id of `documents` is not in the index.
+    """
+    allowed = allowed_rows(index, documents)
     words = [fold(word) for word in typed.split()]
     if not words:
         return []
     known = _known_of(index)
     begins = [re.compile(rf"\b{re.escape(word)}") for word in words]
-    fits = ((_fit(text, words[0], begins), number) for number, text in enumerate(known.questions))
+    fits = (
+        (_fit(text, words[0], begins), number)
+        for number, text in enumerate(known.questions)
+        if allowed is None or allowed[index.questions[number].passage]
+    )
     # Whole questions come before lists of keywords.
     best = sorted((not index.questions[number].text.endswith("?"), -fit, number) for fit, number in fits if fit)
-    unique = {index.questions[number].text.casefold(): number for *_, number in reversed(best)}
-    kept = list(reversed(unique.values()))
-    sections = list(islice((section for text, section in known.sections if _fit(text, words[0], begins)), limit))
+    unique: dict[str, int] = {}
+    for *_, number in best:
+        unique.setdefault(index.questions[number].text.casefold(), number)
+    kept = list(unique.values())
+    asked = known.sections if documents is None else dict.fromkeys(documents)
+    texts = chain.from_iterable(known.sections.get(document_id, ()) for document_id in asked)
+    sections = list(islice((section for text, section in texts if _fit(text, words[0], begins)), limit))
     room = max(limit - len(sections), limit - limit // 3)  # a third is left to sections when there are any
     return [*(_question(index, number) for number in kept[:room]), *sections][:limit]
 
@@ -93,16 +114,19 @@ def _question(index: Index, number: int) -> Suggestion:
 def _known_of(index: Index) -> _Known:
     if index not in _known:
         documents = index.documents.values() if len(index.documents) <= _SECTIONS_OF_DOCUMENTS else ()
-        sections = [
-            Suggestion("section", heading.text, one.title, f"/documents/{one.id}?section={heading.id}#{heading.id}")
-            for one in documents
-            for heading in headings_of(one)
-        ]
         _known[index] = _Known(
             questions=[fold(question.text) for question in index.questions],
-            sections=[(fold(section.text), section) for section in sections],
+            sections={document.id: _sections_of(document) for document in documents},
         )
     return _known[index]
+
+
+def _sections_of(document: Document) -> list[tuple[str, Suggestion]]:
+    address = f"/documents/{document.id}?section="
+    return [
+        (fold(found.text), Suggestion("section", found.text, document.title, f"{address}{found.id}#{found.id}"))
+        for found in headings_of(document)
+    ]
 
 
 def _fit(text: str, first: str, begins: list[re.Pattern[str]]) -> int:

@@ -25,6 +25,11 @@ class Trace:
     problem: str = ""  # slug of the problem that was answered instead
 
     @property
+    def cached(self) -> bool:
+        """Whether the reply was there already, from the same question before."""
+        return self.reply is not None and "cache" in self.reply.stages
+
+    @property
     def stages_ms(self) -> dict[str, float]:
         """Milliseconds of each stage of a question; they sum to `took_ms`.
 

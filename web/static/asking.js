@@ -12,6 +12,9 @@ function setBusy(busy) {
 
 if (form) {
   form.addEventListener("submit", () => setBusy(true));
-  // The page may come back from the cache of the browser as it was left.
-  window.addEventListener("pageshow", () => setBusy(false));
+  // The page may come back from the cache of the browser as it was left, with documents ticked that its address lacks.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) form.reset();
+    setBusy(false);
+  });
 }

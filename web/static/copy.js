@@ -10,10 +10,10 @@ async function textOf(address) {
 }
 
 document.addEventListener("click", async (event) => {
-  const link = event.target.closest("a[data-copy]");
+  const link = event.target.closest(".citing a");
   if (!link || !navigator.clipboard?.write || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const name = link.dataset.copy;
+  const name = (link.dataset.name ??= link.textContent); // the text changes for a while
   try {
     // A promise, so that the browser still sees the click that asked for it.
     await navigator.clipboard.write([new ClipboardItem({ "text/plain": textOf(link.href) })]);

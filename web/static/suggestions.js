@@ -42,8 +42,9 @@ class Suggestions {
     const typed = this.input.value.trim();
     if (typed.length < MIN_CHARS) return this.close();
     this.request = new AbortController();
+    const filter = new FormData(this.input.form).getAll("documents").map((id) => `&documents=${id}`).join("");
     try {
-      const reply = await fetch(`/suggest?q=${encodeURIComponent(typed)}`, { signal: this.request.signal });
+      const reply = await fetch(`/suggest?q=${encodeURIComponent(typed)}${filter}`, { signal: this.request.signal });
       if (reply.ok && document.activeElement === this.input) this.show((await reply.json()).suggestions);
     } catch (error) {
       if (error.name !== "AbortError") this.close();
