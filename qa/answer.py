@@ -2,8 +2,10 @@
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from operator import attrgetter
 
 from qa.agreement import Comparison, Statement, compare
@@ -177,30 +179,33 @@ def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compa
 def _widened(document: Document, hit: Hit, chosen: int) -> Span:
     """Return a sentence with what belongs to it: the items that it introduces, or, when it is short, a neighbour."""
     sentences, scores = hit.passage.sentences, hit.sentence_scores
-    start, end = sentences[chosen]
+    start = sentences[chosen][0]
+    end = _end_of_items(document, sentences, chosen, start)
+    if end - start >= SHORT_ANSWER_CHARS or document.text[sentences[chosen][1] - 1] == ":":
+        return start, end
+    near = []
+    if chosen > 0 and _belong(document, *sentences[chosen - 1 : chosen + 1]):
+        near.append((scores[chosen - 1], sentences[chosen - 1][0], end))
+    if chosen + 1 < len(sentences) and _belong(document, *sentences[chosen : chosen + 2]):
+        near.append((scores[chosen + 1] + AFTER, start, _end_of_items(document, sentences, chosen + 1, start)))
+    fitting = [(first, last) for _, first, last in sorted(near) if last - first <= MAX_ANSWER_CHARS]
+    return next((span for span in reversed(fitting) if document.text[span[1] - 1] != ":"), (start, end))
+
+
+def _end_of_items(document: Document, sentences: Sequence[Span], number: int, start: int) -> int:
+    """Return where a sentence ends or, if it introduces a list, the last item for which an answer has room."""
+    end = sentences[number][1]
     if document.text[end - 1] == ":":
-        for span in sentences[chosen + 1 :]:
-            if _block(document, span).kind not in _LISTED or span[1] - start > MAX_ANSWER_CHARS:
-                break
-            end = span[1]
-    elif end - start < SHORT_ANSWER_CHARS:
-        near = [
-            (scores[other] + (AFTER if other > chosen else 0.0), sentences[first][0], sentences[second][1])
-            for first, second, other in ((chosen - 1, chosen, chosen - 1), (chosen, chosen + 1, chosen + 1))
-            if first >= 0 and second < len(sentences) and _belong(document, sentences[first], sentences[second])
-        ]
-        fitting = [one for one in near if one[2] - one[1] <= MAX_ANSWER_CHARS]
-        if fitting:
-            _, start, end = max(fitting)
-    return start, end
+        items = takewhile(lambda span: _block(document, span).kind in _LISTED, sentences[number + 1 :])
+        end = max((last for _, last in items if last - start <= MAX_ANSWER_CHARS), default=end)
+    return end
 
 
 def _belong(document: Document, first: Span, second: Span) -> bool:
     """Tell whether a sentence and the next stand in one block, or in an item and what leads up to it."""
     one, other = _block(document, first), _block(document, second)
-    if one is other:
-        return document.text[second[1] - 1] != ":"  # which introduces something else
-    return other.kind in _LISTED and one.kind not in _LISTED and document.text[first[1] - 1] in ':"”»'
+    leads_up = document.text[first[1] - 1] in ':"”»'  # a quotation is followed by who said it
+    return one is other or (leads_up and other.kind in _LISTED and one.kind not in _LISTED)
 
 
 def _block(document: Document, span: Span) -> Block:

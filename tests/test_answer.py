@@ -227,6 +227,11 @@ def test_replies_do_not_keep_documents(tmp_path, embedder: Embedder):
             "The inn serves three soups:\n\nLeek soup.\nFish soup.\nRhubarb soup.",
         ),
         (
+            "The inn serves soup every day of the week. Three kinds are ready:\n\n- Leek soup.\n- Fish soup.",
+            "Does the inn serve soup every day of the week?",
+            "The inn serves soup every day of the week. Three kinds are ready:\n\nLeek soup.\nFish soup.",
+        ),
+        (
             "Goats keep the grass short.\n\nAnna lit the lamp of the tower.\n\nThe harbour was dredged.",
             "Who lit the lamp of the tower?",
             "Anna lit the lamp of the tower.",
