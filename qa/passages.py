@@ -13,6 +13,7 @@ TARGET_CHARS = 1000  # a passage grows up to this; measured best between 600 and
 MAX_CHARS = 1200  # never more, whatever the text is like
 OVERLAP_CHARS = 300  # a longer last sentence is not repeated in the next passage
 MARKER_CHARS = 20  # kept free for the marker of a list item
+CONTEXT_CHARS = 200  # of a title or heading, in front of what is embedded: a longer one would drown the text
 SHORT_LABEL_CHARS = 60  # a shorter first sentence of a list item ("Odo.") stays with the second
 
 
@@ -157,5 +158,5 @@ def _passage(document: Document, section: Section, units: list[_Unit]) -> Passag
 def _context(document: Document, section: Section, lead_in: str) -> str:
     # A title that is only the file's name says nothing about the text.
     title = "" if document.title == PurePosixPath(document.path).stem else document.title
-    path = " › ".join(part for part in (title, *section.headings) if part)
+    path = " › ".join(part[:CONTEXT_CHARS] for part in (title, *section.headings) if part)
     return (f"{path}. " if path else "") + (f"{lead_in} " if lead_in else "")

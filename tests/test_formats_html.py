@@ -25,6 +25,76 @@ def test_white_space_collapses_but_a_no_break_space_stays():
     assert blocks("<p>a \n\t b<b> c </b> d<br> e&nbsp; f</p>") == [("paragraph", "a b c d\ne\u00a0 f")]
 
 
+def test_what_is_struck_out_is_no_text():
+    """Deleted text would say what the page takes back: it goes, what was put in stays."""
+    styled = "<i style='text-decoration: line-through'>y</i>"
+    source = f"It cost $<del>6</del><ins>7</ins>, <s>not</s> <strike>x</strike> {styled} z"
+
+    assert blocks(f"<p>{source}<pre>a <del>b</del> c</pre>") == [("paragraph", "It cost $7, z"), ("code", "a  c")]
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("10<sup>6</sup> people", "10⁶ people"),
+        ("10<sup>−19</sup> m<sup>2</sup>", "10⁻¹⁹ m²"),
+        ("opened in 1990<sup><a href='#n1'>1</a></sup>.", "opened in 1990¹."),
+        ("2<sup>n</sup> and x<sup>a</sup>, e<sup>x+1</sup>", "2ⁿ and x^a, e^(x+1)"),
+        ("the 21<sup>st</sup> century<sup>[2]</sup> <sup>a</sup> note", "the 21st century[2] a note"),
+        ("H<sub>2</sub>O<sup></sup>", "H2O"),
+        ("<table><td>10<sup>6</sup></table>", "10⁶"),
+        ("<pre>10<sup>6</sup></pre>", "10^6"),
+    ],
+)
+def test_a_superscript_cannot_be_misread(source, text):
+    """A superscript does not run into what it stands above: powers and notes are told from digits, ordinals stay."""
+    assert html.parse(source).text == text
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        "<span style='color: red; DISPLAY : none'>x</span>",
+        "<span style='visibility:hidden'>x</span>",
+        "<a class=headerlink href='#day' title='Link to this heading'>¶</a>",
+        "<a href='#day'> # </a>",
+        "<span class='mw-editsection'>[<a href='/edit'>edit</a>]</span>",
+    ],
+)
+def test_what_is_hidden_or_a_tool_of_the_page_is_no_text(unseen):
+    """Hidden elements, signs that link to their own heading, and MediaWiki's edit links are left out."""
+    assert blocks(f"<h2>Opening <a href='#top'>day 1</a>{unseen}</h2>") == [("heading", "Opening day 1")]
+
+
+def test_a_block_ends_a_heading_that_was_never_closed():
+    """What comes after the first block of a heading is text, not part of the heading."""
+    source = "<h1>Bridge<p>It was opened.</p><p>Then closed.</p><h2><div>Part</div></h2>End"
+
+    assert blocks(source) == [
+        ("heading", "Bridge"),
+        ("paragraph", "It was opened."),
+        ("paragraph", "Then closed."),
+        ("heading", "Part"),
+        ("paragraph", "End"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "opening", "closing"),
+    [
+        ("<p>a<!-- note<p>b \n", "<!-- note<p>b", "-->"),
+        ("<p>a<script>b<p>c", "<script> b<p>c", "</script>"),
+        ("<style>a<p>b", "<style> a<p>b", "</style>"),
+    ],
+)
+def test_text_that_a_comment_or_script_swallows_is_named(source, opening, closing):
+    """All text after a comment or script that is never closed is missing: a notice says where it begins."""
+    assert html.parse(source).notices == (
+        f"the text from “{opening}” on is missing: it is never closed with “{closing}”",
+    )
+    assert html.parse(source + closing).notices == ()
+
+
 def test_headings_lists_and_code_are_told_apart():
     """Headings carry their level, list items their marker and depth, preformatted text its lines."""
     source = "<h2>H<br>2</h2><ol start=3><li>a<li>b<ul><li>c</ul></ol><p>x<pre>\n  y\n<br>z</pre>"
@@ -94,6 +164,9 @@ def test_text_below_the_deepest_container_stays():
         "<a " * 100_000,
         "<div " * 100_000,
         "&amp;" * 200_000,
+        "a<sup>" * 20_000,
+        "a<sup>1</sup>" * 50_000,
+        "<p style='" + "text-decoration" * 50_000 + "'>x",
     ],
     ids=lambda source: source[:10],
 )

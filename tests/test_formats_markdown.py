@@ -54,15 +54,123 @@ def test_text_in_html_blocks_is_read():
     assert [text for _, _, text in kinds(source)] == ["More", "hidden word", "end"]
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("It cost <del>6</del> <ins>7</ins> crowns", "It cost 7 crowns"),
+        ("It cost ~~6~~ 7 *crowns*", "It cost 7 crowns"),
+        ("10<sup>6</sup> people", "10⁶ people"),
+        ("a <script>alert(1)</script> <style>b</style> c\n`<d>` &lt;e>", "a c\n<d> <e>"),
+        ("a <span hidden>b <span>c</span> d</span> <i style='display:none'>e</i> f", "a f"),
+        ("## A <a href='#a'>¶</a>", "A"),
+        ("Write <title>, <script> and </style> in *full*", "Write , and in full"),
+        ('![a <b>c</b>](d) <img alt="e"> f', "a c e f"),
+    ],
+)
+def test_html_within_a_paragraph_is_read_as_in_a_page(source, text):
+    """Struck-out and hidden text goes, superscripts are marked; a tag that is never closed takes nothing with it."""
+    assert markdown.parse(source).text == text
+
+
+def test_a_table_in_html_may_hold_blank_lines():
+    """HTML blocks that only blank lines part are one page: the cells of a table stay in their rows."""
+    source = (
+        "<table>\n\n<tr><td>Length</td><td>300 m</td></tr>\n\n<tr><td>Height</td><td>50 m</td></tr>\n\n</table>\n\nend"
+    )
+
+    assert kinds(source) == [("row", 0, "Length | 300 m"), ("row", 0, "Height | 50 m"), ("paragraph", 0, "end")]
+
+
+def test_a_footnote_is_no_link_definition():
+    """A footnote that is one word or address stays in the text; link definitions do not."""
+    source = "Opened[^1] [here].\n\n[^1]: https://example.org/a\n[^2]: Ibid.\n\n[here]: https://example.org/b"
+
+    assert markdown.parse(source).text == "Opened[^1] here.\n\n[^1]: https://example.org/a\n[^2]: Ibid."
+
+
+def test_text_that_an_open_comment_swallows_is_named():
+    """All text after a comment that is never closed is missing: a notice says where it begins."""
+    parsed = markdown.parse("# A\n\n<!-- questions:\n- Who?\n\ntext\n\n# B\n\nmore")
+
+    assert parsed.text == "A"
+    assert parsed.notices == (
+        "the text from “<!-- questions: - Who? text # B more” on is missing: it is never closed with “-->”",
+    )
+
+
 def test_questions_in_comments_know_their_place():
     """A `questions:` comment gives questions with the offset where it stands; other comments give none."""
     front = "---\nquestions:\n- First?\n---\n"
-    source = f"{front}# A\n\n<!-- questions:\n- Who?\n* Why  \nno\n-->\n\ntext\n\n# B\n\n<!--questions:\n- What?\n-->"
+    source = f"{front}# A\n\n<!-- questions:\n- Who?\n* Why  \n-->\n\ntext\n\n# B\n\n<!--questions:\n- What?\n-->"
 
     parsed = markdown.parse(source)
 
     assert parsed.questions == ((0, "First?"), (1, "Who?"), (1, "Why"), (10, "What?"))
     assert parsed.text == "A\n\ntext\n\nB"
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ("questions:\n1. Who\n   came?\n2) Why?\n+ When?\n", ["Who came?", "Why?", "When?"]),
+        ("Questions: Who came", ["Who came"]),
+        ("question: Who? - Why?", ["Who?", "Why?"]),
+        ("questions:\nWho?\nWhy?\n", ["Who?", "Why?"]),
+        ("questions:\n-\n- Who?", ["Who?"]),
+    ],
+)
+def test_questions_are_listed_in_any_usual_way(listed, found):
+    """Any bullet, none, or all on one line will do; an item goes on until the next."""
+    parsed = markdown.parse(f"<!-- {listed} -->\n\nText.")
+
+    assert parsed.questions == tuple((0, question) for question in found)
+    assert (parsed.text, parsed.notices) == ("Text.", ())
+
+
+def test_a_list_of_questions_may_stand_on_a_line_of_text():
+    """Questions in a comment within a paragraph or heading belong to the section that it stands in."""
+    source = "# A <!-- questions: Who? -->\n\nText.\n\n- b <!-- questions: Why? - When? -->"
+
+    assert markdown.parse(source).questions == ((1, "Who?"), (13, "Why?"), (13, "When?"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ("questions: One string?", ["One string?"]),
+        ("Question: |\n  - One\n    string?\n  - Two", ["One string?", "Two"]),
+        ("questions:\n- What is DS9: the show?\n- Two", ["What is DS9: the show?", "Two"]),
+        ("questions:\n  What is DS9: the show?", ["What is DS9: the show?"]),
+    ],
+)
+def test_questions_in_front_matter_are_read_as_they_are_meant(listed, found):
+    """One string is a list too, and a colon in a question does not lose it."""
+    parsed = markdown.parse(f"---\n{listed}\n---\nText.")
+
+    assert parsed.questions == tuple((0, question) for question in found)
+    assert parsed.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "notice"),
+    [
+        (
+            "<!-- questions: of the day\n- Who?\n-->",
+            "attached questions not read: “of the day”; write each on a line of its own, such as: - Who built it?",
+        ),
+        (
+            "<!-- questions:\nwho came\nwhy\n-->",
+            "attached questions not read: “who came why”; write each on a line of its own, such as: - Who built it?",
+        ),
+        (
+            "---\nquestions:\n- [Who, why]\n- Who?\n---\n",
+            '1 of the attached questions not read; write each in quotation marks, such as: - "Who built it?"',
+        ),
+    ],
+)
+def test_questions_that_are_not_understood_are_named(source, notice):
+    """Whatever is not read of a list of questions gives a notice that says how to write it."""
+    assert markdown.parse(f"{source}\n\nText.").notices == (notice,)
 
 
 def test_front_matter_is_plain_text_values():
@@ -154,6 +262,10 @@ def test_front_matter_that_never_ends_is_read_as_text():
         "<" * 20_000,
         "<!-- questions:\n" * 20_000,
         "<!-- questions:" + "\n" * 100_000,
+        "<!-- questions:" + "\n- a?" * 50_000 + "-->",
+        "a <del>" * 20_000,
+        "a <del>b</del>" * 20_000,
+        "a ~~b~~" * 20_000,
         "<div>\n\n" * 10_000,
         "---\n" + "[" * 10_000 + "\n---\n",
         "&" * 50_000,

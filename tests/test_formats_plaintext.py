@@ -98,6 +98,81 @@ def test_hard_wrapped_lines_make_one_paragraph():
     ]
 
 
+@pytest.mark.parametrize(
+    "paragraphs",
+    [
+        [
+            "Dear Ann,\n",
+            (
+                "thank you for the letter about the bridge. I write to tell you that it will be\n"
+                "closed on Monday, since the engineers of the city and of the Harbour\n"
+                "Board want to look at the cables of all towers. On Tuesday it\n"
+                "opens again.\n\n"
+            ),
+            "On 3 May, Bob Brown wrote:\n\n",
+            (
+                "> I hear that the bridge is going to be closed next week. Does anybody know\n"
+                "> how long that will take, and whether the ferry that the Harbour Board keeps\n"
+                "> for such days will run?\n\n"
+            ),
+            "Yours sincerely,\n",
+            "Ann Smith\n",
+            "Head of Bridges\n",
+        ],
+        [
+            "2.1.  Opening\n\n",
+            (
+                "   The bridge MUST be opened when a ship sends OPEN and the deck is clear.\n"
+                "   A ship that does not see the green light within 300 seconds SHOULD send\n"
+                "   OPEN again; see Section 4 for the other signals.\n\n"
+            ),
+            "   -  RED means that the bridge stays closed, as it does at night and on\n      Sundays.\n",
+            "   -  GREEN means that it opens.\n",
+        ],
+        [
+            (
+                "It was the best of times, it was the worst of times, it was the age of\n"
+                "wisdom, it was the age of foolishness, it was the epoch of belief.\n\n"
+            ),
+            '"The bridge," said Mr. Brown, "was never\nmeant to stand, as anybody in\nthe town could have told."\n\n',
+            (
+                "THE BRIDGE IS PROVIDED AS IT IS, WITHOUT WARRANTY OF ANY KIND, EXPRESS OR\n"
+                "IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF STANDING, OF\n"
+                "FITNESS FOR A PARTICULAR LOAD AND OF COLOUR. IN NO EVENT SHALL THE CITY\n"
+                "BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION\n"
+                "OF CONTRACT OR OTHERWISE.\n"
+            ),
+        ],
+    ],
+    ids=["mail", "rfc", "book"],
+)
+def test_prose_that_a_margin_broke_stays_in_one_piece(paragraphs):
+    """Mails, RFCs and books keep their paragraphs, also at a ragged margin and before a capital."""
+    source = "".join(paragraphs)
+
+    found = plaintext.parse(source).blocks
+
+    assert [source[block.start : block.end] for block in found] == [paragraph.strip() for paragraph in paragraphs]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Architect: Ann Smith\nLength: 300 m\nHeight of the towers above the water: 50 m\nOpened: 3 May 1990",
+        "name: Ann Smith of the Harbour Board\nlength: 300 m\ncolour: rust red",
+        "Alice: When was the bridge opened, and who came?\nBob: in 1990\nAlice: ah\nBob: the mayor came, I think",
+        "Name\tRole\tShip\nSisko\tCaptain\tDefiant\nKira\tMajor\tStation",
+        "\n".join(f"2020-01-0{day} 10:00:00 INFO server started on port 8001" for day in range(1, 9)),
+        "MINUTES OF THE COMMITTEE\n1. OPENING\nThe chair opened the meeting at nine.\n2. BUDGET\nIt was approved.",
+        "O bridge of steel and stone\n  That spans the harbour wide,\nThou standest there alone\n  Against the tide.",
+    ],
+    ids=["facts", "keys", "chat", "tsv", "log", "minutes", "verse"],
+)
+def test_lines_that_no_margin_broke_stand_alone(lines):
+    """Where the next word would have fitted, or each line begins as an entry, a line is a block of its own."""
+    assert len(blocks(lines)) == lines.count("\n") + 1
+
+
 def test_long_lines_are_paragraphs_of_their_own():
     """Where lines are as long as paragraphs, each line is one."""
     assert len(blocks(f"{LONG}\n{LONG}")) == 2
@@ -108,7 +183,7 @@ def test_long_lines_are_paragraphs_of_their_own():
     [
         "= a" + " " * 100_000 + "b",
         "Title here\n" * 50_000,
-        "a\n" * 200_000,
+        "a\n" * 100_000,
         "- a\n" * 100_000,
         "\n" * 200_000,
         " " * 500_000 + "a",

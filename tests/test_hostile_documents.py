@@ -129,6 +129,7 @@ def test_large_and_deep_documents_are_read(tmp_path, write):
     found = reasons(corpus)
     assert "nested more than 100 deep" in found.pop("list.md")
     assert "nested more than 100 deep" in found.pop("quotes.md")
+    assert "from “<!-- more more" in found.pop("open-comment.html")
     assert set(found) == {"open-front-matter.md"}
 
 

@@ -30,6 +30,14 @@ def test_a_file_name_is_no_context():
     assert passages("Just text.", "notes.md")[0].context == ""
 
 
+def test_an_endless_heading_is_cut_in_the_context():
+    """A heading of 2,000 characters is cited whole, but only its beginning is embedded with the text."""
+    (passage,) = passages(f"## {'long ' * 400}\n\nText.", "notes.md")
+
+    assert len(passage.headings[0]) == 1_999
+    assert len(passage.context) == 202
+
+
 def test_the_same_input_gives_the_same_ids():
     """Ids depend on path, place and text alone."""
     source = " ".join(map(sentence, range(40)))

@@ -1,15 +1,22 @@
-"""HTML pages: the text that a reader sees of the main part, without scripts, navigation and footers."""
+"""HTML pages: the text that a reader sees of the main part, without scripts, navigation and footers.
+
+What is struck out is left out, since its words alone would say what the page takes back.
+"""
 
 import re
+from textwrap import shorten
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from qa.formats import BlockKind, Parsed, TextBuilder
 
 _HIDDEN = frozenset(
-    "script style template noscript head nav footer aside button select textarea input iframe object svg math "
-    "canvas video audio dialog".split()
+    "script style title template noscript head nav footer aside button select textarea input iframe object svg math "
+    "canvas video audio dialog del s strike".split()
 )
+_UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|text-decoration[^;]{0,60}line-through", re.I)
+_EDIT_LINK = "mw-editsection"  # the class of MediaWiki's "[edit]"
+_RAW = frozenset("script style title textarea iframe".split())  # markup in them is text, up to their end
 _BLOCK = frozenset(
     "address article blockquote body center dd details div dl dt fieldset figcaption figure form header hgroup html "
     "legend li main ol p section summary table caption tbody thead tfoot tr ul menu hr".split()
@@ -21,13 +28,17 @@ _CONTAINER = re.compile(
     re.I,
 )
 _MAX_DEPTH = 1000  # twice what browsers keep; for every container the parser looks at all that it stands in
+_SUPERSCRIPTS = str.maketrans(dict(zip(" +-−=()0123456789n", " ⁺⁻⁻⁼⁽⁾⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ", strict=True)))
 _COLLAPSIBLE = re.compile(r"[ \t\n\r\f]+")  # a no-break space is a character of the text and stays
 
 
 def parse(source: str) -> Parsed:
     """Return text, blocks and metadata (title, language, url) of an HTML page."""
-    tree = LexborHTMLParser(_flattened(source))
-    return _Walker().run(tree.root) if tree.root else TextBuilder().build()
+    source = _flattened(source)
+    tree = LexborHTMLParser(source)
+    if tree.root is None:
+        return TextBuilder().build()
+    return _Walker().run(tree.root, _never_closed(tree, source))
 
 
 def _flattened(source: str) -> str:
@@ -50,13 +61,14 @@ class _Walker:
     def __init__(self) -> None:
         self._builder = TextBuilder()
         self._inline: list[str] = []
+        self._superscripts: list[int] = []  # one entry for each open one: where it begins in the inline text
         self._lists: list[int | None] = []  # one entry for each open list: the next number, or None for bullets
         self._marker = ""
         self._heading = 0
         self._row: list[str] | None = None
         self._metadata: dict[str, str] = {}
 
-    def run(self, root: LexborNode) -> Parsed:
+    def run(self, root: LexborNode, notices: tuple[str, ...]) -> Parsed:
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
         while stack:
             node, leaving = stack.pop()
@@ -71,7 +83,7 @@ class _Walker:
                 stack.append((child, False))
                 child = child.prev
         self._flush()
-        return self._builder.build(self._metadata)
+        return self._builder.build(self._metadata, notices=notices)
 
     def _enter(self, node: LexborNode) -> bool:
         """Take in one node; return whether its children are to be visited."""
@@ -81,7 +93,7 @@ class _Walker:
             return False
         if tag == "head":
             self._read_head(node)
-        if tag in _HIDDEN or tag.startswith(("-", "!")) or "hidden" in node.attributes:
+        if _is_hidden(node) or _is_permalink(node):
             return False
         if tag == "html" and (language := node.attributes.get("lang")):
             self._metadata["language"] = language
@@ -89,6 +101,8 @@ class _Walker:
             self._inline.append("\n")
         elif tag == "img":
             self._inline.append(node.attributes.get("alt") or "")
+        elif tag == "sup":
+            self._superscripts.append(len(self._inline))
         elif tag == "pre" and self._row is None:
             self._flush()
             self._builder.add("code", _text_of(node))
@@ -121,6 +135,10 @@ class _Walker:
         if tag in _HEADINGS:
             self._flush()
             self._heading = 0
+        elif tag == "sup":
+            start = self._superscripts.pop()
+            raised = "".join(self._inline[start:])
+            self._inline[start:] = [_superscript(self._inline[start - 1][-1:] if start else "", raised)]
         elif tag in ("td", "th"):
             if self._row is not None:
                 self._row.append(self._take_inline().replace("\n", " "))
@@ -156,6 +174,8 @@ class _Walker:
         kind: BlockKind = "heading" if self._heading else "item" if self._lists else "paragraph"
         if kind == "heading":
             self._builder.add(kind, text.replace("\n", " "), level=self._heading)
+            if text.strip():
+                self._heading = 0  # what comes after a block is no heading, even if the heading was never closed
         elif kind == "item" and text.strip():
             self._builder.add(kind, text, level=len(self._lists) - 1, marker=self._marker)
             self._marker = ""
@@ -171,8 +191,59 @@ class _Walker:
             self._metadata["url"] = url
 
 
+def _never_closed(tree: LexborHTMLParser, source: str) -> tuple[str, ...]:
+    """Return a notice if the page ends within a comment or script: all text after its beginning is in it."""
+    node = tree.body if tree.body is not None and tree.body.child is not None else tree.head
+    while node is not None and node.last_child is not None:
+        node = node.last_child
+    if node is None or node.parent is None:
+        return ()
+    if node.tag == "-comment":
+        inside, opening, closing = node.comment_content or "", "<!--", "-->"
+    elif node.tag == "-text" and node.parent.tag in _RAW:
+        inside, opening, closing = node.text_content or "", f"<{node.parent.tag}>", f"</{node.parent.tag}>"
+    else:
+        return ()
+    inside = inside.strip()
+    if not inside or not source.rstrip().endswith(inside):
+        return ()
+    beginning = shorten(f"{opening} {inside[:1000]}", 60, placeholder=" …")
+    return (f"the text from “{beginning}” on is missing: it is never closed with “{closing}”",)
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    """Tell whether a reader does not see the node, or sees a tool of the page."""
+    tag, attributes = node.tag or "", node.attributes
+    return (
+        tag in _HIDDEN
+        or tag.startswith(("-", "!"))
+        or "hidden" in attributes
+        or bool(_UNSEEN.search(attributes.get("style") or ""))
+        or _EDIT_LINK in (attributes.get("class") or "").split()
+    )
+
+
+def _is_permalink(node: LexborNode) -> bool:
+    """Tell whether the node is a mere sign that links within the page, such as the "¶" after a heading."""
+    if node.tag != "a" or not (node.attributes.get("href") or "").startswith("#"):
+        return False
+    child = node.child
+    sign = child.text_content or "" if child is not None and child.tag == "-text" and child.next is None else ""
+    return bool(sign) and not any(ch.isalnum() for ch in sign)
+
+
+def _superscript(before: str, text: str) -> str:
+    """Return a superscript as it can be read in plain text: 10⁶, x^a, but 21st and [1]."""
+    if all(ord(ch) in _SUPERSCRIPTS for ch in text):
+        return text.translate(_SUPERSCRIPTS)
+    is_word = len(text) > 1 and text.isalpha()
+    if is_word or not (before.isalnum() or before == ")") or not (text[0].isalnum() or text[0] in "+-−"):
+        return text
+    return f"^{text}" if text.isalnum() else f"^({text})"
+
+
 def _text_of(node: LexborNode) -> str:
-    """Return the text below a node as it is written; not by `node.text`, which recurses."""
+    """Return the text below preformatted `node` as it is written; not by `node.text`, which recurses."""
     parts, stack = [], [node]
     while stack:
         current = stack.pop()
@@ -180,6 +251,10 @@ def _text_of(node: LexborNode) -> str:
             parts.append(current.text_content or "")
         elif current.tag == "br":
             parts.append("\n")
+        elif _is_hidden(current):
+            continue
+        elif current.tag == "sup":
+            parts.append("^")
         child = current.last_child
         while child is not None:
             stack.append(child)

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark and tables), with optional YAML front matter.
+"""Markdown (CommonMark, tables and ~~strikethrough~~), with optional YAML front matter.
 
 The text is what a reader sees: markup, HTML tags and comments are gone, entities are decoded. Questions that a section
 answers may stand in a comment anywhere in that section, or in the front matter for the opening section:
@@ -10,19 +10,36 @@ answers may stand in a comment anywhere in that section, or in the front matter 
 
 import re
 from collections.abc import Sequence
+from html import escape
+from itertools import zip_longest
+from textwrap import shorten
+from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, reference
 from markdown_it.token import Token
 
 from qa.formats import Parsed, TextBuilder, html
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.S | re.M)
 _FRONT_MATTER_CHARS = 64 * 1024  # YAML is read at some 100,000 characters a second
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.I)
-_BULLET = re.compile(r"^\s*[-*]\s+(.*\S)\s*$")
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
+_LONE_TAGS = ("br", "img")  # those without an end that show something
+_QUESTIONS = re.compile(r"\s*questions?\s*:", re.I)
+_BULLET = re.compile(r"(?:^|(?<=\?))[ \t]*(?:[-*+]|\d{1,3}[.)])\s", re.M)
+_HOW_TO_ASK = "write each on a line of its own, such as: - Who built it?"
 _MAX_NESTING = 100  # of blocks within blocks; for each of them the parser calls itself
-_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+
+
+def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a link definition, as CommonMark does, but leave footnotes ("[^1]: https://…") in the text."""
+    is_footnote = state.src.startswith("[^", state.bMarks[start] + state.tShift[start])
+    return not is_footnote and reference(state, start, end, silent)
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+_MARKDOWN.block.ruler.at("reference", _reference)
 
 
 def parse(source: str) -> Parsed:
@@ -30,14 +47,21 @@ def parse(source: str) -> Parsed:
     metadata, front_questions, notices, body = _split_front_matter(source)
     builder = TextBuilder()
     questions = [(0, question) for question in front_questions]
+    page = ""  # HTML blocks that follow each other: a blank line parts them, even within a table
     lists: list[int | None] = []  # one entry for each open list: the next number, or None for bullets
     marker = ""  # waits for the first block of a list item
     heading = 0  # level of the open heading
     row: list[str] | None = None  # cells of the open table row
     tokens = _MARKDOWN.parse(body)
     if any(token.level >= _MAX_NESTING - 1 and token.type in ("blockquote_open", "list_item_open") for token in tokens):
-        notices += (f"some text is missing: it is nested more than {_MAX_NESTING} deep, or stands after such a list",)
-    for token in tokens:
+        notices.append(f"some text is missing: it is nested more than {_MAX_NESTING} deep, or stands after such a list")
+
+    def attach(source: str) -> None:
+        found, unread = _questions_in(source)
+        questions.extend((builder.length, question) for question in found)
+        notices.extend(unread)
+
+    for token, following in zip_longest(tokens, tokens[1:]):
         match token.type:
             case "bullet_list_open":
                 lists.append(None)
@@ -62,8 +86,11 @@ def parse(source: str) -> Parsed:
             case "fence" | "code_block":
                 builder.add("code", token.content)
             case "html_block":
-                questions += [(builder.length, question) for question in _questions_in(token.content)]
-                _add_html(builder, token.content)
+                attach(token.content)
+                page += token.content
+                if following is None or following.type != "html_block" or _question_lists(following.content):
+                    notices += _add_html(builder, page)
+                    page = ""
             case "inline":
                 text = _inline_text(token.children or [])
                 if row is not None:
@@ -75,31 +102,57 @@ def parse(source: str) -> Parsed:
                     marker = ""
                 else:
                     builder.add("paragraph", text)
-    return builder.build(metadata, tuple(questions), notices)
+                attach("".join(child.content for child in token.children or [] if child.type == "html_inline"))
+    return builder.build(metadata, tuple(questions), tuple(notices))
 
 
-def _split_front_matter(source: str) -> tuple[dict[str, str], list[str], tuple[str, ...], str]:
+def _split_front_matter(source: str) -> tuple[dict[str, str], list[str], list[str], str]:
     """Return (plain values, attached questions, notices, the rest of the source)."""
     match = _FRONT_MATTER.match(source)
     if not match:
-        return {}, [], (), source
+        return {}, [], [], source
     if len(match.group(1)) > _FRONT_MATTER_CHARS:
-        return {}, [], (f"front matter not read: it is longer than {_FRONT_MATTER_CHARS:,} characters",), source
+        return {}, [], [f"front matter not read: it is longer than {_FRONT_MATTER_CHARS:,} characters"], source
     body = source[match.end() :]
     try:
         # BaseLoader keeps every scalar the text that it is (no dates, no booleans) and builds no objects.
         values = yaml.load(match.group(1), Loader=yaml.BaseLoader)  # noqa: S506
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:  # the last two: no such character
         reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deeply")
-        return {}, [], (f"front matter ignored: {reason}",), body
+        return {}, [], [f"front matter ignored: {reason}"], body
     if not values:
-        return {}, [], (), body
+        return {}, [], [], body
     if not isinstance(values, dict):  # text between two horizontal rules
-        return {}, [], (), source
+        return {}, [], [], source
     plain = {str(key): _one_line(value) for key, value in values.items() if isinstance(value, str)}
-    listed = values.get("questions")
-    questions = [_one_line(q) for q in listed if isinstance(q, str)] if isinstance(listed, list) else []
-    return {key: value for key, value in plain.items() if value}, [q for q in questions if q], (), body
+    return {key: value for key, value in plain.items() if value}, *_front_questions(values), body
+
+
+def _front_questions(values: dict[Any, Any]) -> tuple[list[str], list[str]]:
+    """Return the questions in the values of a front matter, and notices of what cannot be read as one."""
+    questions: list[str] = []
+    notices: list[str] = []
+    unread = 0
+    for value in (value for key, value in values.items() if _QUESTIONS.fullmatch(f"{key}:")):
+        if isinstance(value, str):
+            found, missed = _listed(value)
+            questions += found
+            notices += missed
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            match item:
+                case str():
+                    questions.append(_one_line(item))
+                case dict() if all(isinstance(part, str) for pair in item.items() for part in pair):
+                    # In YAML, "- What is DS9: the show?" is no text.
+                    questions += [_one_line(f"{before}: {after}") for before, after in item.items()]
+                case _:
+                    unread += 1
+    if unread:
+        notices.append(
+            f'{unread} of the attached questions not read; write each in quotation marks, such as: - "Who built it?"'
+        )
+    return [question for question in questions if question], notices
 
 
 def _one_line(value: str) -> str:
@@ -107,33 +160,81 @@ def _one_line(value: str) -> str:
     return " ".join(value.encode("utf-8", "replace").decode().split())
 
 
-def _questions_in(source: str) -> list[str]:
-    """Return the questions of every `questions:` comment in an HTML block."""
+def _question_lists(source: str) -> list[str]:
+    """Return what stands behind `questions:` in every such comment of some HTML."""
     comments = (rest.partition("-->") for rest in source.split("<!--")[1:])
-    lists = (inside.strip() for inside, end, _ in comments if end and inside.strip().startswith("questions:"))
-    lines = (line for listed in lists for line in listed.splitlines())
-    return [match.group(1) for match in map(_BULLET.match, lines) if match]
+    return [inside[match.end() :] for inside, end, _ in comments if end and (match := _QUESTIONS.match(inside))]
 
 
-def _add_html(builder: TextBuilder, source: str) -> None:
-    """Add what a reader sees of an HTML block."""
-    parsed = html.parse(source)
+def _questions_in(source: str) -> tuple[list[str], list[str]]:
+    """Return the questions of every `questions:` comment in some HTML, and notices of what cannot be read as one."""
+    found = [_listed(text) for text in _question_lists(source)]
+    return [q for questions, _ in found for q in questions], [n for _, notices in found for n in notices]
+
+
+def _listed(text: str) -> tuple[list[str], list[str]]:
+    """Return the questions of a list, and notices of what stands in it without a bullet.
+
+    An item goes on until the next bullet. Lines without one are questions if they end as such, and so is a single line.
+    """
+    head, *items = _BULLET.split(text)
+    lines = [line for line in map(str.strip, head.splitlines()) if line]
+    if all(line.endswith("?") for line in lines) or (len(lines) == 1 and not items):
+        items, lines = lines + items, []
+    unread = shorten(" ".join(lines)[:1000], 60, placeholder=" …")
+    notices = [f"attached questions not read: “{unread}”; {_HOW_TO_ASK}"] if lines else []
+    return [question for question in map(_one_line, items) if question], notices
+
+
+def _add_html(builder: TextBuilder, source: str) -> tuple[str, ...]:
+    """Add what a reader sees of HTML blocks; return notices about them."""
+    parsed = html.parse(f"<body>{source}")
     for block in parsed.blocks:
         marker, text = parsed.text[block.start : block.content], parsed.text[block.content : block.end]
         builder.add(block.kind, text, level=block.level, marker=marker)
+    return parsed.notices
 
 
 def _inline_text(tokens: Sequence[Token]) -> str:
-    """Return the visible text of inline tokens: link texts, image descriptions, no HTML tags."""
+    """Return what a reader sees of inline tokens: link texts, image descriptions, no HTML tags, nothing struck out."""
+    if any(token.type in ("html_inline", "s_open") for token in tokens):
+        return html.parse(_inline_html(tokens)).text.replace("\n\n", "\n")
+    return "".join(map(_visible, tokens))
+
+
+def _visible(token: Token) -> str:
+    match token.type:
+        case "text" | "code_inline":
+            return token.content
+        case "softbreak" | "hardbreak":
+            return "\n"
+        case "image":
+            return _inline_text(token.children or [])
+        case _:
+            return ""
+
+
+def _inline_html(tokens: Sequence[Token]) -> str:
+    """Return inline tokens as HTML; of their tags only those that are closed, so that none takes in what follows."""
+    opened: dict[str, list[int]] = {}
+    kept = set()
+    for i, token in enumerate(tokens):
+        tag = _TAG.match(token.content) if token.type == "html_inline" else None
+        if not tag:
+            continue
+        waiting = opened.setdefault(tag[2].lower(), [])
+        if tag[2].lower() in _LONE_TAGS:
+            kept.add(i)
+        elif not tag[1]:
+            waiting.append(i)
+        elif waiting:
+            kept |= {waiting.pop(), i}
     parts = []
-    for token in tokens:
-        match token.type:
-            case "text" | "code_inline":
-                parts.append(token.content)
-            case "softbreak" | "hardbreak":
-                parts.append("\n")
-            case "html_inline" if _LINE_BREAK.fullmatch(token.content):
-                parts.append("\n")
-            case "image":
-                parts.append(_inline_text(token.children or []))
+    for i, token in enumerate(tokens):
+        if token.type in ("s_open", "s_close"):
+            parts.append("<s>" if token.type == "s_open" else "</s>")
+        elif i in kept:
+            parts.append(token.content)
+        else:
+            parts.append(escape(_visible(token)).replace("\n", "<br>"))
     return "".join(parts)

@@ -5,6 +5,7 @@ The text is the file itself; nothing is added or taken away, blocks only point i
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import quantiles
 
 from qa.formats import Block, Parsed
@@ -13,10 +14,16 @@ _WIKI_HEADING = re.compile(r"^(={1,6})\s*([^=\s].*?)\s*\1$")
 _BRACKET_HEADING = re.compile(r"^(\S.{0,120}?)\s*\[(?:edit|edit source|)\]$", re.I)
 _UNDERLINE = re.compile(r"^([=\-~^*#])\1{2,}$")
 _ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)])\s{1,8}(?=\S)")
+_LETTER = re.compile(r"[^\W_]")
+_LABEL = re.compile(r"\s*[^\s:][^:\t]{0,40}(?::\s|\t)\s*\S")
+_BEFORE_TEXT = "> \t|"  # marks of a quoted mail
 _HEADING_CHARS = 200  # a longer line is no heading, whatever marks it carries
 _TITLE_CHARS = 80  # a longer line is text, not a title
 _TITLE_WORDS = 14
-_WRAP_CHARS = 100  # text is hard-wrapped when nearly all of its lines are shorter
+_WRAP_CHARS = 100  # text may be hard-wrapped when nearly all of its lines are shorter
+_MIN_MARGIN = 40  # nobody wraps text to less
+_RAGGED = 0.75  # text that goes on in small letters was wrapped even if this share of the margin had been enough
+_LIST_LINES = 5  # so many lines that all begin with a capital or digit are entries, verse or a log
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ def parse(source: str) -> Parsed:
     """Return text and blocks of plain `source` (line ends are LF)."""
     lines = _lines(source)
     explicit = any(_explicit_heading(lines, i) for i in range(len(lines)))
-    wrapped = _is_wrapped(lines)
+    short = _has_short_lines(lines)
     blocks: list[Block] = []
     i = 0
     while i < len(lines):
@@ -49,14 +56,14 @@ def parse(source: str) -> Parsed:
             block, used = found
             blocks.append(block)
             i += used
-        elif not explicit and _is_title_line(lines, i, wrapped):
+        elif not explicit and _is_title_line(lines, i, short):
             level = 2 if blocks else 1
             blocks.append(Block("heading", line.first, line.end, line.first, level))
             i += 1
         else:
-            last = _last_line_of_block(lines, i) if wrapped else i
-            blocks.append(_text_block(line, lines[last].end))
-            i = last + 1
+            run = lines[i : _end_of_run(lines, i)] if short else [line]
+            blocks += [_text_block(part[0], part[-1].end) for part in _unwrapped(run)]
+            i += len(run)
     return Parsed(source, tuple(blocks))
 
 
@@ -68,8 +75,8 @@ def _lines(source: str) -> list[_Line]:
     return lines
 
 
-def _is_wrapped(lines: list[_Line]) -> bool:
-    """Tell whether line breaks come from an editor's margin, so that a paragraph is a run of lines."""
+def _has_short_lines(lines: list[_Line]) -> bool:
+    """Tell whether line breaks may come from an editor's margin, so that a paragraph may be several lines."""
     lengths = [len(line.text.rstrip()) for line in lines if line.text.strip()]
     if len(lengths) < 2 or max(lengths) > 3 * _WRAP_CHARS:
         return False
@@ -100,7 +107,7 @@ def _explicit_heading(lines: list[_Line], i: int) -> tuple[Block, int] | None:
     return None
 
 
-def _is_title_line(lines: list[_Line], i: int, wrapped: bool) -> bool:
+def _is_title_line(lines: list[_Line], i: int, short: bool) -> bool:
     """Tell whether line `i` is short, not a sentence, and stands above text of its own."""
     text = lines[i].text.strip()
     if len(text) > _TITLE_CHARS or len(text.split()) > _TITLE_WORDS or _ITEM.match(lines[i].text):
@@ -109,22 +116,78 @@ def _is_title_line(lines: list[_Line], i: int, wrapped: bool) -> bool:
     ending = text.rstrip("\"'”’»)")[-1:]
     if not (opening.isupper() or opening.isdigit()) or ending in ("", *".!:;,…"):
         return False
-    if wrapped and ((i > 0 and lines[i - 1].text.strip()) or (i + 1 < len(lines) and lines[i + 1].text.strip())):
+    if short and ((i > 0 and lines[i - 1].text.strip()) or (i + 1 < len(lines) and lines[i + 1].text.strip())):
         return False
     below = next((lines[k].text for k in range(i + 1, len(lines)) if lines[k].text.strip()), "")
     stands_above_text = len(below.strip()) > _TITLE_CHARS or below.strip()[-1:] in (".", "!", "?", ":", "”", '"')
     return bool(below) and (stands_above_text or bool(_ITEM.match(below)))
 
 
-def _last_line_of_block(lines: list[_Line], i: int) -> int:
-    """Return the last line of the hard-wrapped paragraph or list item that begins at line `i`."""
-    last = i
-    while last + 1 < len(lines):
-        following = lines[last + 1].text
-        if not following.strip() or _ITEM.match(following) or _explicit_heading(lines, last + 1):
+def _end_of_run(lines: list[_Line], i: int) -> int:
+    """Return where the lines end that stand with line `i` in a paragraph or list item, exclusive."""
+    end = i + 1
+    while end < len(lines):
+        following = lines[end].text
+        if not following.strip() or _ITEM.match(following) or _explicit_heading(lines, end):
             break
-        last += 1
-    return last
+        end += 1
+    return end
+
+
+def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
+    """Part lines that follow each other into paragraphs, so that each line break within one is only a margin's.
+
+    At such a break the next word did not fit any more. Where that holds of few breaks, or every line begins as an entry
+    does, there is no margin: by chance alone the next word does not fit behind the longest lines of a list.
+    """
+    margin = min(_WRAP_CHARS, max(_MIN_MARGIN, *(line.end - line.start for line in run)))
+    breaks = list(pairwise(run))
+    wraps = [_is_wrap(above, line, margin, ragged=_goes_on(line)) for above, line in breaks]
+    labels = sum(map(_has_label, run))
+    is_list = labels >= max(2, len(run) - 1) or (len(run) >= _LIST_LINES and all(map(_begins_entry, run[1:])))
+    if is_list or 2 * sum(wraps) < len(wraps):
+        wraps = [_goes_on(line) and not _has_label(line) and _is_wrap(above, line, margin) for above, line in breaks]
+    else:
+        wraps = [_is_wrap(above, line, margin, ragged=True) for above, line in breaks]
+    is_item = bool(_ITEM.match(run[0].text))
+    parts = [[run[0]]]
+    for line, wrap in zip(run[1:], wraps, strict=True):
+        if wrap or (is_item and line.first - line.start > run[0].first - run[0].start):  # it hangs below the item
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return parts
+
+
+def _is_wrap(above: _Line, line: _Line, margin: int, *, ragged: bool = False) -> bool:
+    """Tell whether the first word of a line did not fit on the one above."""
+    room = margin * _RAGGED if ragged else margin
+    return bool(_first_letter(line)) and above.end - above.start + 1 + len(_first_word(line)) > room
+
+
+def _goes_on(line: _Line) -> bool:
+    """Tell whether a line begins as the middle of a sentence does."""
+    return _first_letter(line).islower()
+
+
+def _has_label(line: _Line) -> bool:
+    """Tell whether a line is like "Length: 300 m", or begins a row of cells."""
+    return _LABEL.match(line.text) is not None
+
+
+def _begins_entry(line: _Line) -> bool:
+    """Tell whether a line begins with a capital or digit, and is not in capitals as a whole."""
+    first = _first_letter(line)
+    return first.isdigit() or (first.isupper() and not line.text.isupper())
+
+
+def _first_word(line: _Line) -> str:
+    return next(iter(line.text.lstrip(_BEFORE_TEXT).split(None, 1)), "")
+
+
+def _first_letter(line: _Line) -> str:
+    match = _LETTER.search(line.text)
+    return match[0] if match else ""
 
 
 def _text_block(line: _Line, end: int) -> Block:
