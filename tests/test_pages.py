@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 from qa.answer import Claim, Disagreement
 from qa.documents import parse_document
 from qa.feedback import OFF, read
-from qa.rebuild import build
+from qa.rebuild import build, rebuild
 from qa.service import Service
 from qa.settings import Settings
 from web.app import create_app
@@ -387,6 +387,21 @@ def test_suggestions_are_questions_and_sections(client):
 
     assert page(client.get(path)).css_first(f"#{anchor}")
     assert client.get("/api/v1/suggest", query_string={"q": " "}).json["suggestions"] == []
+
+
+@pytest.mark.model
+def test_a_list_that_answers_keeps_its_lines(tmp_path, write):
+    """Each item stands on a line of its own, word for word."""
+    soups = "The inn serves three soups:\n\n- Leek soup\n- Fish soup\n- Rhubarb soup\n"
+    settings = Settings(corpus=write(tmp_path / "corpus", {"inn.md": soups}), index=tmp_path / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+    service = Service(settings)
+    service.open()
+
+    quoted = page(create_app(service).test_client().get("/", query_string={"q": "Which soups does the inn serve?"}))
+
+    lines = quoted.css_first(".answer blockquote p").inner_html.partition("<a")[0].split("<br>")
+    assert lines == ["“The inn serves three soups:", "- Leek soup", "- Fish soup", "- Rhubarb soup”"]
 
 
 @pytest.mark.model

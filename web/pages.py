@@ -11,7 +11,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
-from qa.answer import DEFAULT_K, CitedPassage, Reply, Status
+from qa.answer import DEFAULT_K, Answer, CitedPassage, Reply, Status
 from qa.documents import Document
 from qa.errors import BadQuestion, BadQuote, Busy, NoSuchDocument
 from qa.explain import explain
@@ -380,6 +380,11 @@ def _number_of_address(name: str, last: int) -> int:
 def _tools(reply: Reply) -> dict[str, Any]:
     """Return what the template shows a reply with."""
 
+    def lines_of(answer: Answer, document: Document) -> list[str]:
+        """Return the answer with one line for each paragraph or list item."""
+        parts = [(max(answer.start, block.start), min(answer.end, block.end)) for block in document.blocks]
+        return [" ".join(document.text[start:end].split()) for start, end in parts if start < end]
+
     def text_of(cited: CitedPassage) -> Markup:
         passage, answer = cited.hit.passage, reply.answer
         shift = passage.start
@@ -396,6 +401,8 @@ def _tools(reply: Reply) -> dict[str, Any]:
         }
 
     return {
+        "br": Markup("<br>"),
+        "lines_of": lines_of,
         "text_of": text_of,
         "neighbours": neighbours,
         "lasting": lasting_link,
