@@ -96,6 +96,19 @@ def test_help_needs_no_heavy_import():
     assert not set(done.stderr.split()) & set(HEAVY)
 
 
+def test_a_server_loads_nothing_that_only_rebuilds_need():
+    """What embeds and indexes is half a gigabyte that answers do without."""
+    lines = ("import sys", "import web.server", "sys.exit(' '.join(sys.modules))")
+
+    done = subprocess.run(
+        [sys.executable, "-c", "; ".join(lines)], env=environment(), capture_output=True, text=True, check=False
+    )
+
+    loaded = set(done.stderr.split())
+    assert {"faiss", "onnxruntime"} <= loaded
+    assert not loaded & {"torch", "sentence_transformers", "bm25s", "scipy", "symspellpy"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
