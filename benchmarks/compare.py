@@ -11,6 +11,7 @@ question's time goes (docs/pictures/stages.svg).
 import json
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -60,7 +61,7 @@ class System:
     request: Callable[[str], tuple[str, str, bytes | None]]  # question → method, address, body
     parse: Callable[[Any], Parsed]
     requirements: str = ""  # its file in peers/; "" runs in the project's environment
-    corpus: str = "plain"  # or "attached": with the questions that authors attached
+    corpus: str = "plain"  # or "flat": in one folder; or "attached": with the questions that authors attached
     beside: list[str] = field(default_factory=list)  # a second server that it needs, on the port after its own
 
 
@@ -69,6 +70,7 @@ class Measured:
     """What one round of one system gave."""
 
     build_seconds: float = 0.0
+    passages: int = 0
     index_bytes: int = 0
     start_seconds: float = 0.0
     hit_1: float = 0.0
@@ -180,6 +182,7 @@ def systems() -> list[System]:
             partial(_post, "/ask", lambda question: {"question": question}),
             _parse_cairn,
             "cairn",
+            corpus="flat",  # it looks into no folder
         ),
         System(
             "groundkit",
@@ -221,17 +224,20 @@ def prepare(system: System) -> None:
 
 
 def write_corpora() -> None:
-    """Write the documents as plain Markdown; the other corpus is the shipped folder as it is."""
-    plain = WORK / "corpus" / "plain"
-    shutil.rmtree(plain, ignore_errors=True)
+    """Write the documents as plain Markdown, in folders and without; the third corpus is the shipped one as it is."""
+    plain, flat = WORK / "corpus" / "plain", WORK / "corpus" / "flat"
+    shutil.rmtree(WORK / "corpus", ignore_errors=True)
+    flat.mkdir(parents=True)
     for document in read_corpus(ROOT / "corpus", 10 * 2**20, 20).documents:
         path = plain / document.path
         path.parent.mkdir(parents=True, exist_ok=True)
         # cairn-assistant wants this front matter.
         about = (
-            f"---\nid: {document.path.removesuffix('.md').replace('/', ':')}\ntitle: {document.title}\nlang: en\n---\n"
+            f"---\nid: {document.path.removesuffix('.md').replace('/', ':')}\n"
+            f"title: {json.dumps(document.title, ensure_ascii=False)}\nlang: en\n---\n"
         )
         path.write_text(about + _markdown(document), encoding="utf-8")
+        shutil.copy(path, flat / document.path.replace("/", "_"))
 
 
 def _markdown(document: Any) -> str:
@@ -321,7 +327,7 @@ def run(system: System, asked: Sequence[Question], others: Sequence[str], port: 
     index = WORK / "index" / system.name.replace(" ", "-").replace(",", "")
     shutil.rmtree(index, ignore_errors=True)
     index.mkdir(parents=True)
-    corpus = ROOT / "corpus" if system.corpus == "attached" else WORK / "corpus" / "plain"
+    corpus = ROOT / "corpus" if system.corpus == "attached" else WORK / "corpus" / system.corpus
     if system.requirements == "cairn":
         (index / "cairn.toml").write_text(
             f'[corpus]\npath = "{corpus}"\n[index]\npath = "{index}/index.json"\n[retrieval]\nmax_passages = {K}\n'
@@ -336,6 +342,8 @@ def run(system: System, asked: Sequence[Question], others: Sequence[str], port: 
                 _filled(system.build, **places), check=True, stdout=output, stderr=output, env=_environment(), cwd=index
             )
         measured.build_seconds = time.perf_counter() - began
+        found = re.search(r"(\d+) (?:passages|chunks)\b", log.read_text(encoding="utf-8", errors="replace"))
+        measured.passages = int(found[1]) if found else 0
         measured.index_bytes = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
         began = time.perf_counter()
         with _running(_filled(system.serve, **places), log, index) as server:
@@ -467,6 +475,7 @@ def table(rounds: dict[str, list[Measured]], notes: dict[str, str]) -> str:
         ("start to first correct answer", " s", lambda m: m.start_seconds, ".1f"),
         ("resident", " MB", lambda m: m.resident_mb, ".0f"),
         ("build", " s", lambda m: m.build_seconds, ".1f"),
+        ("passages/s", "", lambda m: m.passages / m.build_seconds, ".0f"),
         ("index", " MB", lambda m: m.index_bytes / 2**20, ".1f"),
     ]
     lines = ["| | " + " | ".join(title for title, _, _, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]

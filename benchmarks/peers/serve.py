@@ -193,7 +193,9 @@ def main() -> None:
     if command == "build":
         corpus, index = map(Path, rest)
         index.mkdir(parents=True, exist_ok=True)
-        PEERS[name](index).build(list(chunks(corpus)))
+        texts = list(chunks(corpus))
+        PEERS[name](index).build(texts)
+        sys.stdout.write(f"{len(texts)} chunks\n")
         return
     from flask import Flask, jsonify, request
     from waitress import serve
