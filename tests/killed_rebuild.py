@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+import bm25s  # noqa: F401 - now, and not anew in each fork
+
 import qa.corpus
 import qa.rebuild
 from qa.index import open_index, read_pointer
