@@ -4,15 +4,16 @@ The text is the file itself; nothing is added or taken away, blocks only point i
 """
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import quantiles
+from typing import NamedTuple
 
 from qa.formats import Block, Parsed
 
 _WIKI_HEADING = re.compile(r"^(={1,6})\s*([^=\s].*?)\s*\1$")
 _BRACKET_HEADING = re.compile(r"^(\S.{0,120}?)\s*\[(?:edit|edit source|)\]$", re.I)
 _UNDERLINE = re.compile(r"^([=\-~^*#])\1{2,}$")
+_UNDERLINES = frozenset("=-~^*#")
 _ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)])\s{1,8}(?=\S)")
 _LETTER = re.compile(r"[^\W_]")
 _LABEL = re.compile(r"\s*[^\s:][^:\t]{0,40}(?::\s|\t)\s*\S")
@@ -26,14 +27,10 @@ _RAGGED = 0.75  # text that goes on in small letters was wrapped even if this sh
 _LIST_LINES = 5  # so many lines that all begin with a capital or digit are entries, verse or a log
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):  # there may be very many
     start: int
+    end: int  # without white space
     text: str
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text.rstrip())
 
     @property
     def first(self) -> int:
@@ -43,13 +40,13 @@ class _Line:
 def parse(source: str) -> Parsed:
     """Return text and blocks of plain `source` (line ends are LF)."""
     lines = _lines(source)
-    explicit = any(_explicit_heading(lines, i) for i in range(len(lines)))
+    marked = [_explicit_heading(lines, i) for i in range(len(lines))]
+    explicit = any(marked)
     short = _has_short_lines(lines)
     blocks: list[Block] = []
     i = 0
     while i < len(lines):
-        line = lines[i]
-        found = _explicit_heading(lines, i)
+        line, found = lines[i], marked[i]
         if not line.text.strip():
             i += 1
         elif found:
@@ -61,7 +58,7 @@ def parse(source: str) -> Parsed:
             blocks.append(Block("heading", line.first, line.end, line.first, level))
             i += 1
         else:
-            run = lines[i : _end_of_run(lines, i)] if short else [line]
+            run = lines[i : _end_of_run(lines, marked, i)] if short else [line]
             blocks += [_text_block(part[0], part[-1].end) for part in _unwrapped(run)]
             i += len(run)
     return Parsed(source, tuple(blocks))
@@ -70,7 +67,7 @@ def parse(source: str) -> Parsed:
 def _lines(source: str) -> list[_Line]:
     lines, start = [], 0
     for text in source.split("\n"):
-        lines.append(_Line(start, text))
+        lines.append(_Line(start, start + len(text.rstrip()), text))
         start += len(text) + 1
     return lines
 
@@ -89,15 +86,17 @@ def _explicit_heading(lines: list[_Line], i: int) -> tuple[Block, int] | None:
     text = line.text.strip()
     if not 0 < len(text) <= _HEADING_CHARS:
         return None
-    if match := _WIKI_HEADING.match(text):
+    # Looked at by their first or last character before by a pattern: nearly every line is none.
+    if text[0] == "=" and (match := _WIKI_HEADING.match(text)):
         start, end = line.first + match.start(2), line.first + match.end(2)
         return Block("heading", start, end, start, len(match.group(1))), 1
-    if match := _BRACKET_HEADING.match(text):
+    if text[-1] == "]" and (match := _BRACKET_HEADING.match(text)):
         start, end = line.first + match.start(1), line.first + match.end(1)
         return Block("heading", start, end, start, 2), 1
     below = lines[i + 1].text.strip() if i + 1 < len(lines) else ""
     underlined = (
-        abs(len(below) - len(text)) <= 2
+        below[:1] in _UNDERLINES
+        and abs(len(below) - len(text)) <= 2
         and len(text) <= _TITLE_CHARS
         and _UNDERLINE.match(below)
         and not _UNDERLINE.match(text)
@@ -123,12 +122,12 @@ def _is_title_line(lines: list[_Line], i: int, short: bool) -> bool:
     return bool(below) and (stands_above_text or bool(_ITEM.match(below)))
 
 
-def _end_of_run(lines: list[_Line], i: int) -> int:
+def _end_of_run(lines: list[_Line], marked: list[tuple[Block, int] | None], i: int) -> int:
     """Return where the lines end that stand with line `i` in a paragraph or list item, exclusive."""
     end = i + 1
     while end < len(lines):
         following = lines[end].text
-        if not following.strip() or _ITEM.match(following) or _explicit_heading(lines, end):
+        if not following.strip() or _ITEM.match(following) or marked[end]:
             break
         end += 1
     return end
@@ -142,13 +141,15 @@ def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
     """
     margin = min(_WRAP_CHARS, max(_MIN_MARGIN, *(line.end - line.start for line in run)))
     breaks = list(pairwise(run))
-    wraps = [_is_wrap(above, line, margin, ragged=_goes_on(line)) for above, line in breaks]
+    ragged = [_is_wrap(above, line, margin * _RAGGED) for above, line in breaks]
+    strict = [loose and _is_wrap(*pair, margin) for loose, pair in zip(ragged, breaks, strict=True)]
+    likely = sum(wrap or (loose and _goes_on(line)) for wrap, loose, line in zip(strict, ragged, run[1:], strict=True))
     labels = sum(map(_has_label, run))
     is_list = labels >= max(2, len(run) - 1) or (len(run) >= _LIST_LINES and all(map(_begins_entry, run[1:])))
-    if is_list or 2 * sum(wraps) < len(wraps):
-        wraps = [_goes_on(line) and not _has_label(line) and _is_wrap(above, line, margin) for above, line in breaks]
+    if is_list or 2 * likely < len(breaks):
+        wraps = [wrap and _goes_on(line) and not _has_label(line) for wrap, line in zip(strict, run[1:], strict=True)]
     else:
-        wraps = [_is_wrap(above, line, margin, ragged=True) for above, line in breaks]
+        wraps = ragged
     is_item = bool(_ITEM.match(run[0].text))
     parts = [[run[0]]]
     for line, wrap in zip(run[1:], wraps, strict=True):
@@ -159,10 +160,10 @@ def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
     return parts
 
 
-def _is_wrap(above: _Line, line: _Line, margin: int, *, ragged: bool = False) -> bool:
+def _is_wrap(above: _Line, line: _Line, margin: float) -> bool:
     """Tell whether the first word of a line did not fit on the one above."""
-    room = margin * _RAGGED if ragged else margin
-    return bool(_first_letter(line)) and above.end - above.start + 1 + len(_first_word(line)) > room
+    room = margin - (above.end - above.start + 1)
+    return len(line.text) > room and len(_first_word(line)) > room and bool(_first_letter(line))
 
 
 def _goes_on(line: _Line) -> bool:
