@@ -96,12 +96,11 @@ def _supporters(
         if answer.values:
             same = any(agree(a, b, kind) for a in answer.values for b in other.values)
         else:
-            alike = likeness(index.tokens, answer.sentence, other.sentence) >= SAME_MEANING
             same = (
-                alike
-                and not other.values
+                not other.values
                 and _same_news(answer.text, other.text, question)
                 and not _at_odds(answer.text, other.text)
+                and likeness(index.tokens, answer.sentence, other.sentence) >= SAME_MEANING
             )
         if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
             found.add(other.hit)

@@ -193,8 +193,8 @@ def _first_letter(line: _Line) -> str:
 
 def _text_block(line: _Line, end: int) -> Block:
     """Return the paragraph or list item that begins with `line`."""
-    match = _ITEM.match(line.text)
+    match, first = _ITEM.match(line.text), line.first
     if not match:
-        return Block("paragraph", line.first, end, line.first)
+        return Block("paragraph", first, end, first)
     depth = len(match.group(1).expandtabs(4)) // 4
-    return Block("item", line.first, end, line.start + match.end(), depth)
+    return Block("item", first, end, line.start + match.end(), depth)
