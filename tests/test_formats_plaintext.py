@@ -183,7 +183,7 @@ def test_long_lines_are_paragraphs_of_their_own():
     [
         "= a" + " " * 100_000 + "b",
         "Title here\n" * 50_000,
-        "a\n" * 200_000,
+        "a\n" * 100_000,
         "- a\n" * 100_000,
         "\n" * 200_000,
         " " * 500_000 + "a",
