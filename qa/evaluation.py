@@ -3,9 +3,10 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from qa.errors import BadQuestion, BadSetting
 from qa.index import Index
 from qa.metrics import Figure, auc_figure, mean_figure, ndcg, recall, reciprocal_rank
 from qa.rebuild import build
-from qa.search import MAX_QUESTION_CHARS, check_question, search
+from qa.search import MAX_QUESTION_CHARS, Hit, check_question, search
 from qa.vectors import Embedder
 
 PASSAGES = 10  # asked for each question; hit@n looks at the first n
@@ -137,6 +138,8 @@ def run_beir(
 ) -> Figures:
     """Index a retrieval set in a folder of its own and return its figures, computed as trec_eval does.
 
+    `keyword_ndcg@10` and `sentence_ndcg@10` are what each first stage reaches alone.
+
     Args:
         limit: how many questions of each kind at most, the first ones; None for all.
     """
@@ -144,19 +147,25 @@ def run_beir(
     queries, unanswerable = beir.queries[:limit], beir.unanswerable[:limit]
     with TemporaryDirectory() as temporary:
         index = build(beir.documents, embedder, Path(temporary), progress)
-        rankings = []
+        judged = []
+        parts: dict[str, list[float]] = {"keyword": [], "sentence": []}
         confidences: dict[bool, list[float]] = {True: [], False: []}
         for number, query in enumerate((*queries, *unanswerable), 1):
-            ranking, confidence = _asked(index, embedder, query)
+            hits, confidence = _asked(index, embedder, query)
             confidences[bool(query.relevant)].append(confidence)
             if query.relevant:
-                rankings.append(ranking)
+                judged.append((_documents(hits), query.relevant))
+                for part, values in parts.items():
+                    # What a first stage puts first is among the candidates, so that this is its own ranking.
+                    own = sorted(hits, key=attrgetter(f"signals.{part}"), reverse=True)
+                    ranking = _documents(hit for hit in own if getattr(hit.signals, part) > 0)
+                    values.append(ndcg(ranking, query.relevant, 10))
             progress("questions", number, len(queries) + len(unanswerable))
-    judged = list(zip(rankings, (query.relevant for query in queries), strict=True))
     figures: Figures = {
         "ndcg@10": mean_figure([ndcg(ranking, grades, 10) for ranking, grades in judged]),
         **{f"recall@{n}": mean_figure([recall(r, grades, n) for r, grades in judged]) for n in (1, 5, 10, 100)},
         "mrr@10": mean_figure([reciprocal_rank(ranking, grades, 10) for ranking, grades in judged]),
+        **{f"{part}_ndcg@10": mean_figure(values) for part, values in parts.items()},
     }
     if unanswerable:
         yes, no = confidences[True], confidences[False]
@@ -274,8 +283,8 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).replace("…", "...").split()).lower()
 
 
-def _asked(index: Index, embedder: Embedder, query: BeirQuery) -> tuple[list[str], float]:
-    """Return the documents found, each at the place of its best passage, and the confidence.
+def _asked(index: Index, embedder: Embedder, query: BeirQuery) -> tuple[Sequence[Hit], float]:
+    """Return the passages found and the confidence.
 
     Some sets ask with whole paragraphs: what is beyond the longest question is left out. A question without a letter
     or digit finds nothing.
@@ -283,5 +292,10 @@ def _asked(index: Index, embedder: Embedder, query: BeirQuery) -> tuple[list[str
     try:
         found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS])
     except BadQuestion:
-        return [], 0.0
-    return list(dict.fromkeys(hit.passage.document_id for hit in found.hits)), confidence_of(found)
+        return (), 0.0
+    return found.hits, confidence_of(found)
+
+
+def _documents(hits: Iterable[Hit]) -> list[str]:
+    """Return the documents of passages, each at the place of its best one."""
+    return list(dict.fromkeys(hit.passage.document_id for hit in hits))

@@ -30,6 +30,7 @@ from qa.rebuild import build
 from qa.search import search
 from qa.settings import Settings
 from qa.vectors import Embedder
+from qa.words import stems
 from tests.retrieval_set import lines, retrieval_set
 
 QUESTIONS: list[dict[str, Any]] = [
@@ -293,10 +294,13 @@ def test_a_retrieval_set_is_run_through_the_very_search(tmp_path, write, embedde
 
     beir = read_beir(folder)
     index = build(beir.documents, embedder, tmp_path / "index", lambda *_: None)
-    run = {}
+    run, by_keyword = {}, {}
+    names_of_rows = [passage.document_id for passage in index.passages]
     for query in beir.queries:
         names = list(dict.fromkeys(hit.passage.document_id for hit in search(index, embedder, query.text).hits))
         run[query.id] = {name: float(len(names) - place) for place, name in enumerate(names)}
+        scores = index.keywords.scores(stems(query.text))
+        by_keyword[query.id] = {name: float(s) for name, s in zip(names_of_rows, scores, strict=True) if s}
     qrels = {query.id: query.relevant for query in beir.queries}
     judged = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10", "recall.1,5,10,100", "recip_rank"}).evaluate(run)
     measures = {"ndcg@10": "ndcg_cut_10", "mrr@10": "recip_rank"} | {
@@ -304,6 +308,9 @@ def test_a_retrieval_set_is_run_through_the_very_search(tmp_path, write, embedde
     }
     for ours, theirs in measures.items():
         assert value(figures, ours) == pytest.approx(sum(one[theirs] for one in judged.values()) / len(judged))
+    judged = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10"}).evaluate(by_keyword)
+    alone = sum(one["ndcg_cut_10"] for one in judged.values()) / len(judged)
+    assert value(figures, "keyword_ndcg@10") == pytest.approx(alone)
     assert value(figures, "ndcg@10") > 0.9
     assert value(figures, "auc") == 1
     assert value(figures, "refused_unanswerable") == 1
