@@ -68,7 +68,7 @@ def _outcome(document: Document, start: int, end: int, edited: Traced) -> str:
         assert place.state in (State.GONE, State.UNCLEAR)
         return "missed" if true_span else "honest"
     if true_span is None:
-        return "wrong"
+        return "found" if _is_put_back(document.text, start, end, _visible(edited, *place.span)) else "wrong"
     return "found" if _visible(edited, *place.span) == _visible(edited, *true_span) else "wrong"
 
 
@@ -90,6 +90,13 @@ def _spaces_kept(original: str, edited: Traced, kept: list[tuple[int, int]]) -> 
         == (right_place - left_place > 1)
         for (left_place, left_offset), (right_place, right_offset) in pairwise(kept)
     ) and bool(edited)
+
+
+def _is_put_back(original: str, start: int, end: int, marked: Traced) -> bool:
+    """Tell whether edits took out a few of the quoted characters and put the same ones there again."""
+    wanted = [(original[offset], offset) for offset in range(start, end) if not original[offset].isspace()]
+    same = sum(one == other for one, other in zip(wanted, marked, strict=False))
+    return [one for one, _ in wanted] == [one for one, _ in marked] and same >= 0.9 * len(wanted)
 
 
 def _visible(edited: Traced, start: int, end: int) -> list[tuple[str, int]]:
