@@ -39,7 +39,7 @@ gate: index ## Ask the evaluation questions; fail when a figure is worse than th
 	@$(BIN)/qa eval corpus/questions.jsonl --gate benchmarks/baseline.json
 
 unit: $(VENV)/.dev ## Run the tests; some of them: make unit ARGS="-k words"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send thousands of made-up requests to the server that make serve runs
 	@$(BIN)/schemathesis --config-file tests/schemathesis.toml run --max-examples 1000 $(ARGS) \
