@@ -330,6 +330,7 @@ def evaluate(
         raise BadSetting("name either a question set or --beir DIR")
     if beir and (gate or per_question):
         raise BadSetting("--gate and --per-question go with a question set")
+    baseline = evaluation.read_baseline(gate) if gate else {}  # what cannot be read is told before the run
     settings = _settings(index=index)
     embedder = Embedder(settings.model)
     by_type = {}
@@ -358,7 +359,7 @@ def evaluate(
         click.echo(evaluation.figures_to_text(figures))
         for name, one in by_type.items():
             click.echo(f"\n{name}\n{evaluation.figures_to_text(one)}")
-    failures = evaluation.failed_gates(figures, evaluation.read_baseline(gate)) if gate else []
+    failures = evaluation.failed_gates(figures, baseline)
     for failure in failures:
         click.echo(f"worse: {failure}", err=True)
     sys.exit(NEGATIVE if failures else FINE)
