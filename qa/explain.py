@@ -12,7 +12,7 @@ from qa.errors import BadQuote, NoSuchDocument
 from qa.index import Index
 from qa.nearest import cosines
 from qa.passages import Passage
-from qa.search import CANDIDATES, Found, Hit, Signals, best_sentence, fusion_weights, search
+from qa.search import CANDIDATES, Found, Hit, Signals, fusion_weights, holds_best_sentence, search
 from qa.vectors import Embedder
 
 _ABOUT = {
@@ -79,7 +79,7 @@ def explain(candidates: Sequence[Hit], hit: Hit) -> Explanation:
     factors = tuple(
         Factor(
             name=spec.name,
-            about=_ABOUT.get(spec.name, spec.name.replace("_", " ")),
+            about=_ABOUT[spec.name],
             value=getattr(hit.signals, spec.name),
             weight=getattr(weights, spec.name),
             product=getattr(hit.signals, spec.name) * getattr(weights, spec.name),
@@ -89,14 +89,13 @@ def explain(candidates: Sequence[Hit], hit: Hit) -> Explanation:
     )
     # All passages that fit better by words (or meaning) are candidates too, so within the first ones the rank among the
     # candidates is the rank among all.
-    keyword_rank = _rank([other.signals.keyword for other in candidates], hit.signals.keyword)
-    meaning_rank = _rank([other.signals.sentence for other in candidates], hit.signals.sentence)
+    ranks = {factor.name: factor.rank for factor in factors}
     rank = next(number for number, other in enumerate(candidates, 1) if other.row == hit.row)
     score_rank = 1 + sum((-other.score, other.row) < (-hit.score, hit.row) for other in candidates)
     return Explanation(
         candidates=len(candidates),
-        keyword_rank=keyword_rank if hit.signals.keyword > 0 and keyword_rank <= CANDIDATES else None,
-        meaning_rank=meaning_rank if meaning_rank <= CANDIDATES else None,
+        keyword_rank=ranks["keyword"] if hit.signals.keyword > 0 and ranks["keyword"] <= CANDIDATES else None,
+        meaning_rank=ranks["sentence"] if ranks["sentence"] <= CANDIDATES else None,
         factors=factors,
         score=hit.score,
         score_rank=score_rank,
@@ -204,10 +203,5 @@ def _rank(values: Sequence[float] | NDArray[np.float32], value: float) -> int:
 
 def _repeated(candidates: Sequence[Hit], hit: Hit) -> int | None:
     """Return the final rank of the first passage that holds the best sentence of a hit."""
-    start, end = hit.passage.sentences[best_sentence(hit)]
-    for rank, other in enumerate(candidates, 1):
-        passage = other.passage
-        same_document = passage.document_id == hit.passage.document_id
-        if other.row != hit.row and same_document and passage.start <= start and end <= passage.end:
-            return rank
-    return None
+    holding = (rank for rank, one in enumerate(candidates, 1) if one.row != hit.row and holds_best_sentence(one, hit))
+    return next(holding, None)

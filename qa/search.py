@@ -123,30 +123,15 @@ def search(
         BadQuestion: as `check_question`, or the question holds nothing that the model can read.
         NoSuchDocument: an id of `documents` is not in the index.
         Busy: it took too long.
+        ModelError: the weights or the word list are missing or damaged.
     """
     watch = Stopwatch(seconds)
-    question = check_question(question)
-    searched, corrections = (
-        (question, ())
-        if exact
-        else correct(question, index.vocabulary, index.names, index.keywords, token_encoder().vocabulary)
-    )
-    read = token_encoder().tokens_of(searched)
-    if not len(read.ids):
-        raise BadQuestion("the question holds nothing that can be read; ask something in plain words")
-    question_stems = tuple(dict.fromkeys(stems(searched)))
-    query = Query(
-        text=question,
-        searched=searched,
-        corrections=corrections,
-        stems=question_stems,
-        unknown_stems=tuple(stem for stem in question_stems if stem not in index.keywords),
-        token_starts=tuple(map(int, read.starts)),
-        token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
-    )
+    query = _query(index, check_question(question), exact)
     allowed = allowed_rows(index, documents)
     watch.lap("tokenise")
-    tokens, vector = side_by_side(lambda: token_encoder().encode_query(searched), lambda: embedder.encode(searched))
+    tokens, vector = side_by_side(
+        lambda: token_encoder().encode_query(query.searched), lambda: embedder.encode(query.searched)
+    )
     watch.lap("encode")
     keyword = _keyword_scores(index, query.stems, allowed)
     by_keyword = _best_by_keyword(keyword)
@@ -160,37 +145,75 @@ def search(
     counts = [len(index.passages[row].sentences) for row in candidates]
     scores = late.score(index.tokens, tokens, candidates, counts)
     watch.lap("late")
-    weights = fusion_weights()
-    each_weight = _values(weights)
-    late_weight = weights.late + weights.late_sentence
-    hits = []
-    for i, row in enumerate(candidates):
-        signals = Signals(
-            keyword=float(keyword[row]),
-            sentence=float(sentence[i].max()),
-            late=float(scores.passage[i]),
-            late_sentence=float(scores.sentences[i].max()),
-        )
-        both = weights.sentence * sentence[i][: counts[i]] + late_weight * scores.sentences[i]
-        hits.append(
-            Hit(
-                passage=index.passages[row],
-                row=int(row),
-                score=sum(map(mul, each_weight, _values(signals))),
-                signals=signals,
-                sentence_scores=tuple(both.tolist()),
-            )
-        )
-    hits.sort(key=lambda hit: (-hit.score, hit.row))
-    ordered = tuple(_near_duplicates_last(hits))
+    hits = [
+        _hit(index, int(row), float(keyword[row]), sentence[i], float(scores.passage[i]), scores.sentences[i])
+        for i, row in enumerate(candidates)
+    ]
+    ordered = tuple(_near_duplicates_last(sorted(hits, key=lambda hit: (-hit.score, hit.row))))
     coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
     watch.lap("fuse")
     return Found(query, ordered, tuple(coverage.tolist()), watch.stages)
 
 
+def _query(index: Index, question: str, exact: bool) -> Query:
+    """Return the question as it is searched; raise BadQuestion if it holds nothing that the model can read."""
+    searched, corrections = (
+        (question, ())
+        if exact
+        else correct(question, index.vocabulary, index.names, index.keywords, token_encoder().vocabulary)
+    )
+    read = token_encoder().tokens_of(searched)
+    if not len(read.ids):
+        raise BadQuestion("the question holds nothing that can be read; ask something in plain words")
+    question_stems = tuple(dict.fromkeys(stems(searched)))
+    return Query(
+        text=question,
+        searched=searched,
+        corrections=corrections,
+        stems=question_stems,
+        unknown_stems=tuple(stem for stem in question_stems if stem not in index.keywords),
+        token_starts=tuple(map(int, read.starts)),
+        token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
+    )
+
+
+def _hit(
+    index: Index,
+    row: int,
+    keyword: float,
+    meaning: NDArray[np.float32],
+    late_passage: float,
+    late_sentences: NDArray[np.float32],
+) -> Hit:
+    """Return the hit that one candidate is.
+
+    Args:
+        meaning: cosines of the question with each sentence, then with each attached question.
+        late_sentences: (sentences,) late interaction with each sentence.
+    """
+    weights = fusion_weights()
+    signals = Signals(keyword, float(meaning.max()), late_passage, float(late_sentences.max()))
+    of_sentences = meaning[: len(late_sentences)]
+    both = weights.sentence * of_sentences + (weights.late + weights.late_sentence) * late_sentences
+    return Hit(
+        passage=index.passages[row],
+        row=row,
+        score=sum(map(mul, _values(weights), _values(signals))),
+        signals=signals,
+        sentence_scores=tuple(both.tolist()),
+    )
+
+
 def best_sentence(hit: Hit) -> int:
     """Return the number of the sentence of a hit that fits the question best."""
     return int(np.argmax(hit.sentence_scores))
+
+
+def holds_best_sentence(hit: Hit, of: Hit) -> bool:
+    """Tell whether the passage of one hit holds the best sentence of another, since passages overlap."""
+    start, end = of.passage.sentences[best_sentence(of)]
+    same_document = hit.passage.document_id == of.passage.document_id
+    return same_document and hit.passage.start <= start and end <= hit.passage.end
 
 
 def allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np.bool_] | None:
@@ -254,16 +277,10 @@ def _sentence_scores(
 
 
 def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:
-    """Move a hit whose best sentence stands in a better hit already behind all others: passages overlap."""
+    """Move a hit whose best sentence stands in a better hit already behind all others."""
     first: list[Hit] = []
     repeated: list[Hit] = []
     for hit in hits:
-        start, end = hit.passage.sentences[best_sentence(hit)]
-        shown = any(
-            other.passage.document_id == hit.passage.document_id
-            and other.passage.start <= start
-            and end <= other.passage.end
-            for other in first
-        )
+        shown = any(holds_best_sentence(other, hit) for other in first)
         (repeated if shown else first).append(hit)
     return [*first, *repeated]
