@@ -30,7 +30,7 @@ import shutil
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ from qa.keywords import KeywordIndex, read_keywords, write_keywords
 from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
-from qa.storage import Lines, WordTable, fields_of, mapped_array, to_json, write_lines, write_table
+from qa.storage import Lines, WordTable, mapped_array, to_json, write_lines, write_table
 from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
@@ -106,12 +106,11 @@ class Index:
     vocabulary: WordTable
     names: WordTable
     keywords: KeywordIndex
-    _document_rows: WordTable
     _first_passages: NDArray[np.int32]
 
     def passages_of(self, document_id: str) -> range:
         """Return the rows of a document's passages."""
-        row = self._document_rows[document_id]
+        row = self.documents.row_of(document_id)
         return range(self._first_passages[row], self._first_passages[row + 1])
 
     def questions_of(self, passage: int) -> NDArray[np.int64]:
@@ -130,9 +129,9 @@ class Index:
 class Documents(Mapping[str, Document]):
     """Documents by id, each read when it is asked for; to go through them is to read them all."""
 
-    def __init__(self, root: Path, rows: WordTable) -> None:
+    def __init__(self, root: Path) -> None:
         self._documents = Lines(root / "documents.jsonl", _document, KEPT_DOCUMENTS)
-        self._rows = rows
+        self._rows = WordTable(root / "documents.ids.txt")
 
     def __getitem__(self, document_id: str) -> Document:
         return self._documents[self._rows[document_id]]
@@ -251,7 +250,7 @@ def finish_generation(folder: Path, manifest: Manifest, parts: Parts) -> Manifes
     write_vectors(make_vectors(parts.vectors), aside / "vectors.faiss")
     _write_keyword_index(aside, parts)
     files = {path: sha256_of(aside / path) for path in _files(aside)}
-    complete = Manifest(**{**fields_of(manifest), "files": files})
+    complete = replace(manifest, files=files)
     _write(aside / _MANIFEST, _sealed(asdict(complete)))
     for path in [*files, _MANIFEST]:
         _sync_file(aside / path)
@@ -355,11 +354,10 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
     if manifest.id != generation:
         raise IndexUnusable(f"{root} says that it is generation {manifest.id}, not {generation}", _mend(folder))
     _check_files(root, manifest)
-    document_rows = WordTable(root / "documents.ids.txt")
     return Index(
         manifest=manifest,
         built_at=built_at,
-        documents=Documents(root, document_rows),
+        documents=Documents(root),
         passages=Lines(root / "passages.jsonl", _passage, _KEPT_PASSAGES),
         questions=tuple(Lines(root / "questions.jsonl", _question)),
         vectors=read_vectors(root / "vectors.faiss"),
@@ -369,7 +367,6 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         vocabulary=WordTable(root / "vocabulary.txt"),
         names=WordTable(root / "names.txt"),
         keywords=read_keywords(root, manifest.passages),
-        _document_rows=document_rows,
         _first_passages=mapped_array(root / "documents.passages.npy"),
     )
 

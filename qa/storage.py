@@ -173,11 +173,10 @@ def mapped_array(path: Path) -> NDArray[Any]:
 def to_json(record: Any) -> bytes:
     """Return a record, a dataclass or what JSON knows, as one line of JSON, always the same for the same record."""
     # Not by `asdict`, which copies the whole record first and takes most of the time.
-    return json.dumps(record, default=fields_of, ensure_ascii=False, sort_keys=True).encode()
+    return json.dumps(record, default=_fields_of, ensure_ascii=False, sort_keys=True).encode()
 
 
-def fields_of(record: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass as they are."""
+def _fields_of(record: Any) -> dict[str, Any]:
     return {spec.name: getattr(record, spec.name) for spec in fields(record)}
 
 
