@@ -11,8 +11,9 @@ from qa.errors import BadSetting
 OFF = "off"  # the value of a setting that asks for none of what it is for
 
 
-def _setting(default: Any, about: str, minimum: float | None = None, maximum: float | None = None) -> Any:
-    return field(default=default, metadata={"about": about, "minimum": minimum, "maximum": maximum})
+def _setting(default: Any, about: str, *bounds: float) -> Any:
+    """Return the field of a setting; a number has two bounds, the least and the greatest value that can be used."""
+    return field(default=default, metadata={"about": about, "bounds": bounds})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            value, low, high = getattr(self, spec.name), spec.metadata["minimum"], spec.metadata["maximum"]
-            if not ((low is None or value >= low) and (high is None or value <= high)):  # so that NaN is refused
+            value, bounds = getattr(self, spec.name), spec.metadata["bounds"]
+            if bounds and not bounds[0] <= value <= bounds[1]:  # NaN lies within none
                 raise BadSetting(
-                    f"{variable(spec.name)} is {value}; it must be {_range(low, high)} ({spec.metadata['about']})"
+                    f"{variable(spec.name)} is {value}; it must be from {bounds[0]:,} to {bounds[1]:,} "
+                    f"({spec.metadata['about']})"
                 )
 
 
@@ -85,9 +87,3 @@ def _truth(raw: str) -> bool:
     if lowered in ("false", "no", "0"):
         return False
     raise ValueError
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"from {low:,} to {high:,}"
-    return f"at least {low:,}" if low is not None else f"at most {high:,}"
