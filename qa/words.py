@@ -54,7 +54,7 @@ def _is_accent(ch: str) -> bool:
 def _known_word(word: str) -> tuple[str, str] | None:
     """Return a word folded and its stem, None if it carries no meaning."""
     folded = fold(word)
-    if folded in STOPWORDS or (len(folded) < 2 and not folded.isdigit()) or not folded:
+    if folded in STOPWORDS or (len(folded) < 2 and not folded.isdigit()):
         return None
     return folded, _stemmer.stemWord(folded)
 
