@@ -56,7 +56,7 @@ def ask_by_post() -> Response:
         raise BadRequest("the field `question` is missing or no string")
     return _ask(
         body["question"],
-        _whole_number(body.get("k", DEFAULT_K)),
+        _checked_k(body.get("k", DEFAULT_K)),
         _document_ids(body.get("documents")),
         _truth(body.get("exact", False), "exact"),
         _truth(body.get("explain", False), "explain"),
@@ -168,21 +168,20 @@ def check_parameters(known: tuple[str, ...], *, required: str = "", repeatable: 
         raise BadRequest(f"the parameter `{required}`, the question, is missing")
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that at most nine digits write, None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def _k_of_address() -> int:
-    return _whole_number(_number_of_address("k", DEFAULT_K))
+    return _checked_k(whole_number(request.args.get("k", str(DEFAULT_K))))
 
 
 def _limit_of_address() -> int:
-    limit = _number_of_address("limit", LISTED)
-    if not isinstance(limit, int) or not 1 <= limit <= MAX_LISTED:
+    limit = whole_number(request.args.get("limit", str(LISTED)))
+    if limit is None or not 1 <= limit <= MAX_LISTED:
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_LISTED:,}")
     return limit
-
-
-def _number_of_address(name: str, default: int) -> int | str:
-    """Return the whole number that a parameter is, or the parameter itself if it is none."""
-    value = request.args.get(name, str(default))
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else value
 
 
 def _row_after(index: Index, document_id: str) -> int:
@@ -205,7 +204,7 @@ def _truth_of_address(name: str) -> bool:
     return _truth(_TRUTH.get(value, value), name)
 
 
-def _whole_number(value: Any) -> int:
+def _checked_k(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JSON knows one kind of number: 5.0 is 5
     if isinstance(value, bool) or not isinstance(value, int):

@@ -1,12 +1,13 @@
 """The pages: server-rendered, complete without JavaScript; static/*.js only adds comfort."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
@@ -21,22 +22,13 @@ from qa.passages import MAX_CHARS
 from qa.quotes import Place, Quote, State, find, from_parameters, lasting_link, quote, read_place, read_range
 from qa.search import MAX_K, MAX_QUESTION_CHARS, check_question
 from qa.sentences import Span
-from qa.service import Service
-from web.api import check_parameters
+from web.api import check_parameters, service, whole_number
 from web.citations import FORMATS, cite
 from web.openapi import DESCRIPTION, describe
 from web.problems import BAD_QUESTION, PROBLEMS, BadRequest
 from web.queue import turn
 from web.reference import marked_up, operations_of, records_of
-from web.render import (
-    Marks,
-    contents_of,
-    headings_of,
-    part_at,
-    parts_of,
-    render_document,
-    render_passage,
-)
+from web.render import Heading, Marks, contents_of, headings_of, part_at, parts_of, render_document, render_passage
 from web.suggestions import examples
 from web.trace import trace
 
@@ -48,7 +40,7 @@ _FILTER_DOCUMENTS = 40  # with more, the filter offers those of the result; the 
 NEIGHBOUR_CHARS = 250  # of the text before and after a passage: enough to see what it is about
 _WORDS_A_MINUTE = 230  # silent reading of non-fiction: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
 _OWN_ADDRESS = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")  # "/\t/host" is "//host" to a browser
-_T = TypeVar("_T")
+_kept_examples: WeakKeyDictionary[Index, list[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,7 @@ def _shared() -> dict[str, Any]:
 def home() -> str | tuple[str, int]:
     """Show the question box and, when there is a question, its answer."""
     asked = _asked(request.args)
-    index = _service().index
+    index = service().index
     unknown = [name for name in asked.documents if name not in index.documents]
     if unknown:
         raise NoSuchDocument(f"there is no document {unknown[0]!r} any more")
@@ -103,17 +95,17 @@ def home() -> str | tuple[str, int]:
             asked=asked,
             chosen=chosen,
             documents=_filter_documents(index, []),
-            examples=_examples(),
+            examples=_examples(index),
             index=index,
         )
     try:
         with turn():
-            reply = _service().ask(asked.question, k=asked.k, documents=asked.documents or None, exact=asked.exact)
+            reply = service().ask(asked.question, k=asked.k, documents=asked.documents or None, exact=asked.exact)
         trace().reply = reply
     except BadQuestion as error:
         trace().problem = BAD_QUESTION.slug
         page = render_template(
-            "home.html", asked=asked, chosen=chosen, documents=_filter_documents(index, []), examples=_examples(),
+            "home.html", asked=asked, chosen=chosen, documents=_filter_documents(index, []), examples=_examples(index),
             index=index, problem=str(error),
         )  # fmt: skip
         return page, 400
@@ -131,7 +123,7 @@ def home() -> str | tuple[str, int]:
 @pages.get("/documents")
 def documents() -> str:
     """List the documents, page by page; only those of the page are read."""
-    index = _service().index
+    index = service().index
     last = -(-len(index.documents) // _LISTED)
     page = _number_of_address("page", last)
     first = (page - 1) * _LISTED
@@ -153,7 +145,7 @@ def documents() -> str:
 @pages.get("/documents/<document_id>")
 def document(document_id: str) -> str:
     """Show one document, with the span that the address quotes marked and scrolled to."""
-    found = document_or_404(_service().index, document_id)
+    found = document_or_404(service().index, document_id)
     quoted, place = _quoted(found)
     headings = headings_of(found)
     parts = parts_of(found)
@@ -180,7 +172,7 @@ def document(document_id: str) -> str:
 @pages.get("/documents/<document_id>/cite/<form>")
 def citation(document_id: str, form: str) -> Response:
     """Return a citation of one span in the form that is asked for."""
-    index = _service().index
+    index = service().index
     found = document_or_404(index, document_id)
     if form not in FORMATS:
         raise NotFound
@@ -198,13 +190,13 @@ def citation(document_id: str, form: str) -> Response:
 def openapi() -> Response:
     """Describe the JSON interface to programs; also when there is no index."""
     check_parameters(())
-    return jsonify(describe(_service()))
+    return jsonify(describe(service()))
 
 
 @pages.get("/api")
 def api_reference() -> str:
     """Describe the JSON interface to people."""
-    described = describe(_service())
+    described = describe(service())
     return render_template(
         "api.html",
         about=marked_up(described["info"]["description"]),
@@ -224,7 +216,7 @@ def give_feedback() -> str:
     comment = " ".join(request.form.get("comment", "").split())[:MAX_COMMENT_CHARS]
     if request.form.get("helpful") not in ("yes", "no"):
         raise BadRequest("the field `helpful` must be yes or no")
-    index = _service().index
+    index = service().index
     answer, path = "", ""
     if place := request.form.get("place"):
         document_id, start, end = read_place(place)
@@ -234,7 +226,7 @@ def give_feedback() -> str:
             raise BadQuote(f"{place} is no answer")
         answer, path = quoted.text[start:end], quoted.path
     store(
-        _service().settings.feedback,
+        service().settings.feedback,
         Feedback(
             question=question,
             helpful=request.form["helpful"] == "yes",
@@ -273,16 +265,11 @@ def document_or_404(index: Index, document_id: str) -> Document:
     return found
 
 
-def _service() -> Service:
-    found: Service = current_app.extensions["qa"]
-    return found
-
-
 def _asked(sent: MultiDict[str, str]) -> Asked:
-    k = sent.get("k", "")
+    k = whole_number(sent.get("k", ""))
     return Asked(
         question=" ".join(sent.get("q", "").split()),
-        k=min(max(int(k), 1), MAX_K) if k.isascii() and k.isdecimal() and len(k) < 4 else DEFAULT_K,
+        k=DEFAULT_K if k is None else min(max(k, 1), MAX_K),
         documents=list(dict.fromkeys(sent.getlist("documents"))),
         exact=sent.get("exact") == "true",
     )
@@ -295,25 +282,15 @@ def _filter_documents(index: Index, found: list[Document]) -> list[Document]:
     return list({document.id: document for document in found}.values())
 
 
-def _examples() -> list[str]:
-    def find() -> list[str]:
-        with turn():
-            return examples(_service())
-
-    try:
-        return once_a_generation("examples", find)
-    except Busy:  # the page is worth more than its examples
-        return []
-
-
-def once_a_generation(name: str, make: Callable[[], _T]) -> _T:
-    """Return what `make` returned for the open generation, calling it only the first time."""
-    generation = _service().index.manifest.id
-    kept = current_app.extensions.setdefault("qa-kept", {})
-    if kept.get(name, ("",))[0] != generation:
-        kept[name] = generation, make()
-    value: _T = kept[name][1]
-    return value
+def _examples(index: Index) -> list[str]:
+    """Return the example questions, which are looked for once a generation and in turn with people's questions."""
+    if index not in _kept_examples:
+        try:
+            with turn():
+                _kept_examples[index] = examples(service())
+        except Busy:  # the page is worth more than its examples
+            return []
+    return _kept_examples[index]
 
 
 def _quoted(found: Document) -> tuple[Quote | None, Place | None]:
@@ -340,7 +317,7 @@ def _check_unchanged(found: Document, sent: Mapping[str, str]) -> None:
         raise BadQuote("the document was changed since the page that you come from was made; ask the question again")
 
 
-def _range_within(found: Document) -> tuple[int, int]:
+def _range_within(found: Document) -> Span:
     start, end = read_range(request.args.get("at", ""))
     if end > len(found.text) or not found.text[start:end].strip():
         raise BadQuote(f"this document has no text at {start}-{end}; it has {len(found.text):,} characters")
@@ -355,10 +332,10 @@ def _is_from_here() -> bool:
 
 
 def _asks_feedback() -> bool:
-    return _service().settings.feedback != OFF
+    return service().settings.feedback != OFF
 
 
-def _part_number(parts: list[tuple[int, int]], headings: list[Any], place: Place | None) -> int:
+def _part_number(parts: Sequence[Span], headings: Sequence[Heading], place: Place | None) -> int:
     """Return the part to show: the one of the mark, of the section, or the one that was asked for."""
     if place and place.span:
         return part_at(parts, place.span[0])
@@ -371,10 +348,10 @@ def _part_number(parts: list[tuple[int, int]], headings: list[Any], place: Place
 
 def _number_of_address(name: str, last: int) -> int:
     """Return which of the pages or parts, 1 to `last`, is asked for: the first if the address does not say."""
-    wanted = request.args.get(name, "1")
-    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 and 1 <= int(wanted) <= last):
+    wanted = whole_number(request.args.get(name, "1"))
+    if wanted is None or not 1 <= wanted <= last:
         raise NotFound
-    return int(wanted)
+    return wanted
 
 
 def _tools(reply: Reply) -> dict[str, Any]:

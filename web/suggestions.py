@@ -45,9 +45,7 @@ class _Known:
 _known: WeakKeyDictionary[Index, _Known] = WeakKeyDictionary()
 
 
-def suggest(
-    index: Index, typed: str, documents: Collection[str] | None = None, limit: int = SUGGESTIONS
-) -> list[Suggestion]:
+def suggest(index: Index, typed: str, documents: Collection[str] | None = None) -> list[Suggestion]:
     """Return what begins with or holds all the words that were typed: questions first, then sections.
 
     Args:
@@ -74,9 +72,9 @@ def suggest(
     kept = list(unique.values())
     asked = known.sections if documents is None else dict.fromkeys(documents)
     texts = chain.from_iterable(known.sections.get(document_id, ()) for document_id in asked)
-    sections = list(islice((section for text, section in texts if _fit(text, words[0], begins)), limit))
-    room = max(limit - len(sections), limit - limit // 3)  # a third is left to sections when there are any
-    return [*(_question(index, number) for number in kept[:room]), *sections][:limit]
+    sections = list(islice((section for text, section in texts if _fit(text, words[0], begins)), SUGGESTIONS))
+    room = SUGGESTIONS - min(len(sections), SUGGESTIONS // 3)  # a third is left to sections when there are any
+    return [*(_question(index, number) for number in kept[:room]), *sections][:SUGGESTIONS]
 
 
 def examples(service: Service) -> list[str]:
