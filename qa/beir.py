@@ -44,24 +44,28 @@ def read_beir(folder: Path) -> BeirSet:
     documents = tuple(document for document in _records(folder / "corpus.jsonl", _document) if document)
     if not documents:
         raise CorpusError(f"{folder / 'corpus.jsonl'} holds no document with text")
-    queries = _records(folder / "queries.jsonl", lambda record: _query(record, relevant))
+    asked = _records(folder / "queries.jsonl", lambda record: _query(record, relevant))
+    queries = tuple(query for query in asked if query.relevant)
+    if not queries:
+        raise CorpusError(f"{folder / 'qrels' / 'test.tsv'} names no relevant document for any query of queries.jsonl")
     path = folder / "unanswerable.jsonl"
     unanswerable = tuple(_records(path, lambda record: _query(record, {}))) if path.exists() else ()
-    return BeirSet(documents, tuple(query for query in queries if query.relevant), unanswerable)
+    return BeirSet(documents, queries, unanswerable)
 
 
 def _grades(path: Path) -> dict[str, dict[str, int]]:
-    """Return the grades above 0 of the documents of each query."""
+    """Return the grades above 0 of the documents of each query; the first line may be a header."""
     grades: dict[str, dict[str, int]] = {}
     for number, line in _lines(path):
-        if number == 1:  # the header
-            continue
         try:
-            query_id, document_id, grade = line.split("\t")
-            if int(grade) > 0:
-                grades.setdefault(query_id, {})[document_id] = int(grade)
-        except ValueError as error:
+            query_id, document_id, score = line.split("\t")
+            grade = int(float(score))
+        except (ValueError, OverflowError) as error:
+            if number == 1:
+                continue
             raise _unreadable(path, number, error) from error
+        if grade > 0:
+            grades.setdefault(query_id, {})[document_id] = grade
     return grades
 
 
@@ -71,16 +75,24 @@ def _document(record: dict[str, Any]) -> Document | None:
     text: str = record.get("text") or record.get("title") or ""
     if not text.strip():
         return None
-    name, title = record["_id"], record.get("title") or record["_id"]
-    if not (isinstance(name, str) and isinstance(title, str)):
-        raise TypeError("`_id` and `title` must be text")
+    name = _id(record)
+    title = record.get("title") or name
+    if not isinstance(title, str):
+        raise TypeError("`title` must be text")
     document, _ = parse_document("document.txt", text)  # an id may be anything, also what no path can be
     return replace(document, id=name, path=name, title=title)
 
 
 def _query(record: dict[str, Any], grades: dict[str, dict[str, int]]) -> BeirQuery:
     answers = tuple((record.get("metadata") or {}).get("answers") or ())
-    return BeirQuery(record["_id"], str(record["text"]), grades.get(record["_id"], {}), answers)
+    return BeirQuery(_id(record), str(record["text"]), grades.get(_id(record), {}), answers)
+
+
+def _id(record: dict[str, Any]) -> str:
+    """Return the id of a record as the qrels write it: some sets have numbers."""
+    if not isinstance(record["_id"], str | int):
+        raise TypeError("`_id` must be text or a whole number")
+    return str(record["_id"])
 
 
 def _records(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
@@ -95,7 +107,7 @@ def _records(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank, with their numbers from 1."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line.rstrip("\n")

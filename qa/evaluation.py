@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from math import isfinite
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,11 +19,12 @@ from qa.errors import BadQuestion, BadSetting
 from qa.index import Index
 from qa.metrics import Figure, auc_figure, mean_figure, ndcg, recall, reciprocal_rank
 from qa.rebuild import build
-from qa.search import MAX_QUESTION_CHARS, Hit, check_question, search
+from qa.search import CANDIDATES, MAX_QUESTION_CHARS, Hit, check_question, search
 from qa.vectors import Embedder
 
 PASSAGES = 10  # asked for each question; hit@n looks at the first n
 EVIDENCE_SHARE = 0.6  # a passage is a hit when it holds this much of an evidence quote in one block
+_DEPTH = 200  # passages taken from each first stage for recall@100: a document can have several
 LOWER_IS_BETTER = frozenset({"false_refusals"})
 _FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
 
@@ -69,7 +71,7 @@ def read_questions(path: Path) -> list[Question]:
     """
     questions = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would cut within strings of JSON
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -91,6 +93,8 @@ def read_questions(path: Path) -> list[Question]:
             )
         except (ValueError, KeyError, TypeError, AttributeError, BadQuestion) as error:
             raise BadSetting(f"{path}, line {number} is no question ({error!r}); see docs/evaluation.md") from error
+    if not questions:
+        raise BadSetting(f"{path} holds no question; see docs/evaluation.md")
     return questions
 
 
@@ -154,7 +158,7 @@ def run_beir(
             hits, confidence = _asked(index, embedder, query)
             confidences[bool(query.relevant)].append(confidence)
             if query.relevant:
-                judged.append((_documents(hits), query.relevant))
+                judged.append((_ranking(index, embedder, query, hits), query.relevant))
                 for part, values in parts.items():
                     # What a first stage puts first is among the candidates, so that this is its own ranking.
                     own = sorted(hits, key=attrgetter(f"signals.{part}"), reverse=True)
@@ -183,9 +187,12 @@ def read_baseline(path: Path) -> dict[str, dict[str, float]]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: {"value": float(e["value"]), "tolerance": float(e["tolerance"])} for name, e in found.items()}
+        baseline = {name: {"value": float(e["value"]), "tolerance": float(e["tolerance"])} for name, e in found.items()}
+        if not all(isfinite(number) for recorded in baseline.values() for number in recorded.values()):
+            raise ValueError("a value or tolerance is no number")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSetting(f"{path} is no baseline ({error!r}); see docs/evaluation.md") from error
+    return baseline
 
 
 def failed_gates(figures: Figures, baseline: dict[str, dict[str, float]]) -> list[str]:
@@ -283,17 +290,28 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).replace("…", "...").split()).lower()
 
 
-def _asked(index: Index, embedder: Embedder, query: BeirQuery) -> tuple[Sequence[Hit], float]:
+def _asked(index: Index, embedder: Embedder, query: BeirQuery, depth: int = CANDIDATES) -> tuple[Sequence[Hit], float]:
     """Return the passages found and the confidence.
 
     Some sets ask with whole paragraphs: what is beyond the longest question is left out. A question without a letter
     or digit finds nothing.
     """
     try:
-        found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS])
+        found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS], depth=depth)
     except BadQuestion:
         return (), 0.0
     return found.hits, confidence_of(found)
+
+
+def _ranking(index: Index, embedder: Embedder, query: BeirQuery, hits: Sequence[Hit]) -> list[str]:
+    """Return the documents of the passages found and, for recall@100, those that a deeper search adds.
+
+    Some sets ask with a document: as in the evaluation of BEIR, a document with the id of the query is left out, but
+    here only if it is not judged relevant, for ids can be equal by chance.
+    """
+    deeper, _ = _asked(index, embedder, query, _DEPTH)
+    found = dict.fromkeys((*_documents(hits), *_documents(deeper)))
+    return [name for name in found if name != query.id or name in query.relevant]
 
 
 def _documents(hits: Iterable[Hit]) -> list[str]:

@@ -28,7 +28,7 @@ from qa.words import stems
 
 MAX_QUESTION_CHARS = 1000
 MAX_K = 20
-CANDIDATES = 50  # passages taken from each first stage
+CANDIDATES = 50  # passages taken from each first stage for an answer
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
 
 
@@ -111,6 +111,7 @@ def search(
     documents: Collection[str] | None = None,
     exact: bool = False,
     seconds: float = math.inf,
+    depth: int = CANDIDATES,
 ) -> Found:
     """Return the candidates for a question, best first.
 
@@ -119,6 +120,7 @@ def search(
         documents: ids of the documents to search; None for all.
         exact: take the question as it is spelt.
         seconds: after which it is given up.
+        depth: passages taken from each first stage.
     Raises:
         BadQuestion: as `check_question`, or the question holds nothing that the model can read.
         NoSuchDocument: an id of `documents` is not in the index.
@@ -134,9 +136,9 @@ def search(
     )
     watch.lap("encode")
     keyword = _keyword_scores(index, query.stems, allowed)
-    by_keyword = _best_by_keyword(keyword)
+    by_keyword = _best_by_keyword(keyword, depth)
     watch.lap("keyword")
-    by_vector = _best_by_vector(index, vector, allowed)
+    by_vector = _best_by_vector(index, vector, allowed, depth)
     candidates = np.union1d(by_keyword, by_vector).astype(np.int64)
     if not len(candidates):
         return Found(query, (), (), watch.stages)
@@ -251,18 +253,20 @@ def _keyword_scores(
     return scores if allowed is None else np.where(allowed, scores, np.float32(0.0))
 
 
-def _best_by_keyword(keyword: NDArray[np.float32]) -> NDArray[np.int64]:
+def _best_by_keyword(keyword: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
     """Return the rows of the passages with the highest keyword scores above 0."""
-    count = min(CANDIDATES, len(keyword))
+    count = min(depth, len(keyword))
     rows = np.argpartition(-keyword, count - 1)[:count]
     return rows[keyword[rows] > 0]
 
 
-def _best_by_vector(index: Index, vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+def _best_by_vector(
+    index: Index, vector: NDArray[np.float32], allowed: NDArray[np.bool_] | None, depth: int
+) -> NDArray[np.int64]:
     """Return the rows of the passages whose sentences or attached questions are nearest to the question's embedding."""
     rows = None if allowed is None else allowed[index.parents]
-    found = nearest(index.vectors, vector, CANDIDATES * _ROWS_A_PASSAGE, rows)
-    return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:CANDIDATES], dtype=np.int64)
+    found = nearest(index.vectors, vector, depth * _ROWS_A_PASSAGE, rows)
+    return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:depth], dtype=np.int64)
 
 
 def _sentence_scores(

@@ -64,6 +64,20 @@ def test_an_id_may_be_anything(tmp_path, write, pretend_models):
     }
 
 
+def test_what_other_programs_write_is_read_too(tmp_path, write):
+    """Numbers for ids, byte order marks, grades with a point, and qrels without a header."""
+    files = {
+        "corpus.jsonl": "\ufeff" + lines({"_id": 1, "text": "One."}, {"_id": "2", "text": "Two."}),
+        "queries.jsonl": "\ufeff" + lines({"_id": 7, "text": "Which is one?"}),
+        "qrels/test.tsv": "7\t1\t2.0\n7\t2\t1\n",
+    }
+
+    found = read_beir(write(tmp_path, files))
+
+    assert [document.id for document in found.documents] == ["1", "2"]
+    assert [(query.id, query.relevant) for query in found.queries] == [("7", {"1": 2, "2": 1})]
+
+
 def test_unanswerable_questions_may_be_missing(tmp_path, write):
     """A set without `unanswerable.jsonl` has none."""
     files = retrieval_set()
@@ -90,7 +104,7 @@ def test_a_missing_file_is_named(tmp_path, write, name):
         ("corpus.jsonl", "{"),
         ("corpus.jsonl", '{"text": "no id"}'),
         ("corpus.jsonl", '["no", "object"]'),
-        ("corpus.jsonl", '{"_id": 5, "text": "A number."}'),
+        ("corpus.jsonl", '{"_id": 5.5, "text": "A number."}'),
         ("corpus.jsonl", '{"_id": "a", "title": 5, "text": "A number."}'),
         ("corpus.jsonl", '{"_id": "a", "text": 5}'),
         ("corpus.jsonl", ""),
@@ -98,6 +112,8 @@ def test_a_missing_file_is_named(tmp_path, write, name):
         ("queries.jsonl", b"\xff\xfe"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tvery\n"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tinf\n"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nunknown\td1\t1\n"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path, write: Writer, name, content):

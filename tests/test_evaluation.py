@@ -135,6 +135,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
             read_questions(tmp_path / name)
 
 
+def test_a_line_ends_only_where_its_json_does(question_set):
+    """A byte order mark is no part of the set, and U+2028 within a string ends no line."""
+    question = QUESTIONS[0] | {"question": "How high\u2028is the lighthouse?"}
+    question_set.write_text("\ufeff" + json.dumps(question, ensure_ascii=False) + "\r\n", encoding="utf-8")
+
+    assert [found.question for found in read_questions(question_set)] == ["How high is the lighthouse?"]
+
+
+def test_a_set_without_questions_is_named(question_set):
+    """A file of blank lines is no question set."""
+    question_set.write_text("\n\n", encoding="utf-8")
+
+    with pytest.raises(BadSetting, match=r"questions\.jsonl holds no question"):
+        read_questions(question_set)
+
+
 def test_figures_by_hand():
     """Four answerable questions and two unanswerable ones give the shares that can be counted."""
     figures = figures_of(
@@ -212,7 +228,16 @@ def test_a_recorded_figure_must_be_there():
     assert len(failed_gates({"auc": None}, baseline)) == 2
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"hit@1": 0.8}', '{"hit@1": {"value": "high", "tolerance": 0}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"hit@1": 0.8}',
+        '{"hit@1": {"value": "high", "tolerance": 0}}',
+        '{"hit@1": {"value": NaN, "tolerance": 0}}',
+    ],
+)
 def test_a_file_that_is_no_baseline_is_named(tmp_path, content):
     """A baseline without values or tolerances is an error with the path in it."""
     path = tmp_path / "baseline.json"
@@ -271,6 +296,17 @@ def test_a_file_that_cannot_be_written_is_told_before_the_run(question_set, tmp_
 
     assert result.exit_code == 2
     assert "no/lines.jsonl': No such file or directory" in result.stderr
+
+
+def test_a_baseline_that_cannot_be_read_is_told_before_the_run(question_set, tmp_path):
+    """So is a file that is no baseline."""
+    (tmp_path / "gate.json").write_text("{", encoding="utf-8")
+    options = ["--gate", str(tmp_path / "gate.json"), "--index", str(tmp_path / "none")]
+
+    result = CliRunner().invoke(main, ["eval", str(question_set), *options])
+
+    assert result.exit_code == 2
+    assert "gate.json is no baseline" in result.stderr
 
 
 @pytest.mark.model
@@ -335,6 +371,39 @@ def test_a_set_with_odd_questions_is_run_to_its_end(tmp_path, write, embedder: E
     assert figure
     assert (figure.value, figure.n) == (pytest.approx(5 / 6), 6)
     assert "auc" not in figures
+
+
+@pytest.mark.model
+def test_a_document_under_the_id_of_its_query_is_left_out(tmp_path, write, embedder: Embedder):
+    """A query that is a document of the set itself does not find itself, unless that is judged relevant."""
+    soup = "Rhubarb soup is eaten cold in summer."
+    files = {
+        "corpus.jsonl": lines({"_id": "1", "text": soup}, {"_id": "2", "text": f"They say: {soup}"}),
+        "queries.jsonl": lines({"_id": "1", "text": soup}, {"_id": "2", "text": "Who says that soup is eaten cold?"}),
+        "qrels/test.tsv": "1\t2\t1\n2\t2\t1\n",
+    }
+
+    figures = run_beir(write(tmp_path, files), embedder, None, 0.5, lambda *_: None)
+
+    assert value(figures, "recall@1") == 1
+
+
+@pytest.mark.model
+def test_a_hundred_documents_are_found_where_there_are_so_many(tmp_path, write, embedder: Embedder):
+    """Recall@100 looks deeper than an answer needs: a hundred relevant ones of 120 documents are all found."""
+    names = [f"d{number}" for number in range(120)]
+    about = ["rhubarb soup" if number < 100 else "the old clock" for number in range(120)]
+    files = {
+        "corpus.jsonl": lines(
+            *({"_id": name, "text": f"Page {name} tells of {it}."} for name, it in zip(names, about, strict=True))
+        ),
+        "queries.jsonl": lines({"_id": "q", "text": "Which pages tell of rhubarb soup?"}),
+        "qrels/test.tsv": "".join(f"q\t{name}\t1\n" for name in names[:100]),
+    }
+
+    figures = run_beir(write(tmp_path, files), embedder, None, 0.5, lambda *_: None)
+
+    assert value(figures, "recall@100") == 1
 
 
 @pytest.mark.model
