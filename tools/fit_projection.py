@@ -2,7 +2,8 @@
 
     python tools/fit_projection.py CORPUS.jsonl
 
-CORPUS.jsonl is the corpus of a retrieval set in the BEIR layout, of public text. The projection goes onto the first
+CORPUS.jsonl is the corpus of a retrieval set in the BEIR layout; the projection in use was made from the 2,588 gold
+passages of Natural Questions, and comes out the same to the bit. The projection goes onto the first
 principal components of the uncentred token states: of all linear maps to so few dimensions it keeps the inner products
 between tokens best (Eckart and Young, "The approximation of one matrix by another of lower rank", 1936).
 """
