@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -271,6 +272,8 @@ class Client:
         headers = {"Content-Type": "application/json"} if body else {}
         try:
             self._connection.request(method, address, body, headers)
+            # Else a server that sends header and body apart would wait for the delayed acknowledgement: 40 ms.
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             reply = self._connection.getresponse()
             content = reply.read()
         except (HTTPException, OSError):
@@ -315,6 +318,15 @@ def _resident_mb(processes: Sequence[subprocess.Popen[bytes]]) -> float:
     return pages * 4096 / 2**20
 
 
+def _index(system: System) -> Path:
+    return WORK / "index" / system.name.replace(" ", "-").replace(",", "")
+
+
+def _log(system: System) -> Path:
+    """Return the file that keeps what a system prints."""
+    return WORK / f"{_index(system).name}.log"
+
+
 def run(system: System, asked: Sequence[Question], others: Sequence[str], port: int) -> Measured:
     """Build, serve and ask one system once.
 
@@ -324,7 +336,7 @@ def run(system: System, asked: Sequence[Question], others: Sequence[str], port: 
         port: free, as is the next one.
     """
     measured = Measured()
-    index = WORK / "index" / system.name.replace(" ", "-").replace(",", "")
+    index = _index(system)
     shutil.rmtree(index, ignore_errors=True)
     index.mkdir(parents=True)
     corpus = ROOT / "corpus" if system.corpus == "attached" else WORK / "corpus" / system.corpus
@@ -333,7 +345,7 @@ def run(system: System, asked: Sequence[Question], others: Sequence[str], port: 
             f'[corpus]\npath = "{corpus}"\n[index]\npath = "{index}/index.json"\n[retrieval]\nmax_passages = {K}\n'
         )
     places = {"index": index, "corpus": corpus, "port": port, "beside": port + 1}
-    log = WORK / f"{index.name}.log"
+    log = _log(system)
     log.write_bytes(b"")
     with _beside(system, places, log, index) as helpers:
         began = time.perf_counter()
@@ -554,9 +566,10 @@ def main(rounds: int, only: tuple[str, ...], port: int) -> None:
                 prepare(system)
                 results.setdefault(system.name, []).append(run(system, asked, others, port))
                 notes[system.name] = system.note
-            except (OSError, RuntimeError, ValueError, KeyError, subprocess.CalledProcessError) as error:
+            # A peer that fails, or replies in another shape, is left out with the reason, and the rest goes on.
+            except Exception as error:  # noqa: BLE001
                 results.pop(system.name, None)
-                skipped[system.name] = f"{type(error).__name__}: {error}"
+                skipped[system.name] = f"{type(error).__name__}: {error} ({_log(system).relative_to(ROOT)})"
             port += 2
     click.echo(table(results, notes))
     for name, reason in skipped.items():
