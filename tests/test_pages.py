@@ -508,3 +508,24 @@ def test_neighbours_are_what_stands_beside_the_passage(client, service):
         before, _, after = "\n".join(p.text() for p in article.css(".around p")).partition(f"passage {cited.rank}")
         assert "".join(before.split()) in "".join(document.text[: passage.start].split())
         assert "".join(after.split()) in "".join(document.text[passage.end :].split())
+
+
+def test_more_passages_than_there_may_be_are_as_many_as_there_may_be(client):
+    """However large k is, a page shows the most that can be asked for."""
+    most = len(ask(client, k=20).css("article"))
+
+    assert most > 5
+    assert len(ask(client, k=999_999).css("article")) == most
+
+
+def test_the_original_is_linked_whatever_the_case_of_its_address(tmp_path):
+    """Schemes of addresses have no case."""
+    (tmp_path / "a.md").write_text("---\nurl: HTTPS://example.org/a\n---\n\nOne sentence.\n", encoding="utf-8")
+    settings = Settings(corpus=tmp_path, index=tmp_path / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+    service = Service(settings)
+    service.open()
+
+    shown = page(create_app(service).test_client().get(f"/documents/{document_id(service, 'a.md')}"))
+
+    assert shown.css_first("p.about a").attributes["href"] == "HTTPS://example.org/a"
