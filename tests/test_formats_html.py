@@ -14,10 +14,39 @@ def test_the_main_text_stays_and_the_frame_goes():
     """Scripts, styles, navigation, footers, controls and hidden elements are no text of the page."""
     source = (
         "<head><title>T</title></head><nav>n</nav><script>s</script><style>y</style><header>Top</header>"
-        "<form>Inside a form <button>b</button></form><p hidden>h</p><main>Main</main><footer>f</footer><!-- c -->"
+        "<form>Inside a form <button>b</button></form><p hidden>h</p><p>Main</p><footer>f</footer><!-- c -->"
+        "<div role='navigation'>r</div><div class=x role='doc-cover banner'>r</div>"
     )
 
     assert blocks(source) == [("paragraph", "Top"), ("paragraph", "Inside a form"), ("paragraph", "Main")]
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>a</p><main>b</main><p>c</p>", "b"),
+        ("<header>a</header><div role=main>b</div>", "b"),
+        ("<main hidden>a</main><main>b</main>c", "b"),
+        ("<main>a</main><main>b</main>", "a\n\nb"),
+        ("<p>a</p><main><nav>b</nav></main>", "a"),
+        ("<p>a</p><div hidden><main>b</main></div>", "a"),
+    ],
+)
+def test_the_one_main_part_is_the_page(source, text):
+    """Where a page names one main part that shows text, the rest is left out."""
+    assert html.parse(f"<html lang=de><title>T</title>{source}").text == text
+    assert html.parse(f"<html lang=de><title>T</title>{source}").metadata == {"language": "de", "title": "T"}
+
+
+def test_a_list_of_links_within_the_page_is_left_out():
+    """A table of contents would answer in place of its sections; links that a sentence leads in are text."""
+    contents = "<ul><li><a href='#a'>Who can vote?</a><ol><li><p><a href=#b>b</a></ol></ul>"
+
+    assert blocks(f"<h2>Contents</h2>{contents}<p>x") == [("heading", "Contents"), ("paragraph", "x")]
+    assert blocks(f"<p>Table of contents:</p>{contents}") == [("paragraph", "Table of contents:")]
+    assert len(blocks(f"You can use one of these:{contents}")) == 3
+    assert len(blocks(contents.replace("#b", "b.html"))) == 2
+    assert len(blocks(contents.replace("#b>b</a>", "#b>b</a> and more"))) == 2
 
 
 def test_white_space_collapses_but_a_no_break_space_stays():
@@ -59,6 +88,7 @@ def test_a_superscript_cannot_be_misread(source, text):
         "<a class=headerlink href='#day' title='Link to this heading'>¶</a>",
         "<a href='#day'> # </a>",
         "<span class='mw-editsection'>[<a href='/edit'>edit</a>]</span>",
+        "<i aria-hidden=true>menu</i>",
     ],
 )
 def test_what_is_hidden_or_a_tool_of_the_page_is_no_text(unseen):
@@ -116,11 +146,45 @@ def test_a_list_with_an_odd_start_begins_at_one(start):
     assert blocks(f"<ol start='{start}'><li>a</ol>") == [("item", "1. a")]
 
 
+def test_what_is_folded_is_text():
+    """A part that unfolds is marked as hidden from machines that read aloud while it is closed."""
+    assert html.parse("<h3>Who?</h3><div aria-hidden=true>Ann</div>").text == "Who?\n\nAnn"
+
+
 def test_a_table_row_is_one_block():
-    """Cells are parted by bars, also when they hold paragraphs, lists and preformatted text; nothing is lost."""
-    source = "<table><caption>C</caption><tr><th>a<th><p>b</p><p>c</p><tr><td><ul><li>d</ul><td><pre>e\nf</pre></table>"
+    """Cells are parted by bars, also when they hold paragraphs, lists and a line of code; nothing is lost."""
+    source = (
+        "<table><caption>C</caption><tr><td>a<td><p>b</p><p>c</p><tr><td><ul><li>d</ul><td><pre>e\tf\n</pre></table>"
+    )
 
     assert blocks(source) == [("paragraph", "C"), ("row", "a | b c"), ("row", "d | e f")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kinds"),
+    [
+        ("<thead><tr><td>a<td>b</thead><tr><td>c<td>d", ["header", "row"]),
+        ("<tr><td> <th>b<tr><th>c<td>d", ["header", "row"]),
+        ("<tr><th>a<tr><th>b<tr><td>c<tr><th>d", ["header", "header", "row", "row"]),
+        ("<tr><th>a<td>b<tr><th>c<td>d", ["row", "row"]),
+        ("<tr><td>a<td>b<tr><td>c<td>d", ["row", "row"]),
+    ],
+)
+def test_the_rows_that_name_columns_are_told_from_the_others(rows, kinds):
+    """Rows in the head of a table or of header cells alone are headers, as long as there is a row below them."""
+    parsed = html.parse(f"<table>{rows}</table>")
+
+    assert [block.kind for block in parsed.blocks] == kinds
+    assert "\n\n" not in parsed.text
+
+
+def test_code_in_a_table_keeps_its_lines():
+    """Preformatted lines in a cell are code; the numbers beside them are left out."""
+    source = (
+        "<table><tr><td class=linenos><pre>1\n2</pre><td>a<pre>b\n  c</pre>d</table><pre><i class=linenos>1 </i>e</pre>"
+    )
+
+    assert blocks(source) == [("row", "a"), ("code", "b\n  c"), ("paragraph", "d"), ("code", "e")]
 
 
 def test_a_table_within_a_cell_loses_no_cell():
@@ -166,6 +230,9 @@ def test_text_below_the_deepest_container_stays():
         "&amp;" * 200_000,
         "a<sup>" * 20_000,
         "a<sup>1</sup>" * 50_000,
+        "<main>" * 50_000 + "x",
+        "<ul><li><a href='#a'>a</a></ul>" * 20_000,
+        "<table><tr><td>" + "<pre>" * 2_000 + "<b>x</b>" * 20_000,
         "<p style='" + "text-decoration" * 50_000 + "'>x",
     ],
     ids=lambda source: source[:10],

@@ -32,10 +32,21 @@ def test_lists_keep_their_depth_and_get_markers():
 def test_tables_become_rows_of_cells():
     """A table row is one block, its cells parted by bars; a line break in a cell is a space."""
     assert kinds("|a|b|\n|-|-|\n|c<br>d|`e`|\n||f|\n|||") == [
-        ("row", 0, "a | b"),
+        ("header", 0, "a | b"),
         ("row", 0, "c d | e"),
         ("row", 0, "| f"),
     ]
+
+
+def test_a_list_of_links_within_the_document_is_left_out():
+    """A table of contents would answer in place of its sections; links that a sentence leads in are text."""
+    contents = "- [Who can *vote*?](#who)\n  1. [b][]\n\n[b]: #b"
+
+    assert kinds(f"## Contents\n\n{contents}\n\nx") == [("heading", 2, "Contents"), ("paragraph", 0, "x")]
+    assert len(kinds(f"You can use one of these:\n\n{contents}")) == 3
+    assert len(kinds(contents.replace("#b", "b.md"))) == 2
+    assert len(kinds(contents.replace("[b][]", "[b][] and more"))) == 2
+    assert len(kinds(contents.replace("[b][]", "```\n     b\n     ```"))) == 2
 
 
 def test_code_keeps_its_lines():
@@ -63,6 +74,7 @@ def test_text_in_html_blocks_is_read():
         ("a <script>alert(1)</script> <style>b</style> c\n`<d>` &lt;e>", "a c\n<d> <e>"),
         ("a <span hidden>b <span>c</span> d</span> <i style='display:none'>e</i> f", "a f"),
         ("## A <a href='#a'>¶</a>", "A"),
+        ("a <main>b</main> c", "a\nb\nc"),
         ("Write <title>, <script> and </style> in *full*", "Write , and in full"),
         ('![a <b>c</b>](d) <img alt="e"> f', "a c e f"),
     ],
@@ -113,6 +125,7 @@ def test_questions_in_comments_know_their_place():
     ("listed", "found"),
     [
         ("questions:\n1. Who\n   came?\n2) Why?\n+ When?\n", ["Who came?", "Why?", "When?"]),
+        ("questions:\n1) Who came\n• why\n – when\n", ["Who came", "why", "when"]),
         ("Questions: Who came", ["Who came"]),
         ("question: Who? - Why?", ["Who?", "Why?"]),
         ("questions:\nWho?\nWhy?\n", ["Who?", "Why?"]),

@@ -25,6 +25,7 @@ def blocks(source):
         ("Early life\n==========", 1),
         ("Early life\n----------", 2),
         ("Early life\n~~~~~~~~~", 2),
+        ("Early life\n" + "=" * 72, 1),
     ],
 )
 def test_marked_headings_are_recognised(line, level):
@@ -37,11 +38,17 @@ def test_marked_headings_are_recognised(line, level):
 
 
 @pytest.mark.parametrize(
-    "line", ["a == b", "== a", "==", "see [1]", "x[]y", "[]", "----", "= a" + " " * 300 + "=", "long " * 60 + "[edit]"]
+    "line",
+    [
+        *("a == b", "== a", "==", "see [1]", "x[]y", "[]", "----", "= a" + " " * 300 + "=", "long " * 60 + "[edit]"),
+        "*****\n*   *\n*****",
+        f"Name Default\n{'-' * 60}\nhinting true",
+        f"and so it ended\n{'-' * 60}",
+    ],
 )
 def test_what_only_looks_like_a_heading_is_text(line):
-    """Lines with marks on one side, rules alone and endless lines are no headings."""
-    assert all(kind == "paragraph" for kind, _, _ in blocks(f"Text above it here.\n\n{line}\n\nand text below."))
+    """Lines with marks on one side, rules alone, boxes, heads of tables and endless lines are no headings."""
+    assert all(kind != "heading" for kind, _, _ in blocks(f"Text above it here.\n\n{line}\n\nand text below."))
 
 
 def test_short_title_lines_are_headings_when_no_heading_is_marked():
@@ -60,13 +67,54 @@ def test_short_title_lines_are_headings_when_no_heading_is_marked():
 
 
 @pytest.mark.parametrize(
-    "line", ["lower case", "A sentence.", "A list:", "A clause,", '"He left."', "Word " * 15, "- Item", "Last line"]
+    "line",
+    [
+        *("lower case", "A sentence.", "A list:", "A clause,", '"He left."', "Word " * 15, "- Item", "Last line"),
+        *("Copyright 2020 Ann Smith", "© Ann Smith", "See https://example.org", "Errors:\tMatch", "1      not found"),
+    ],
 )
 def test_lines_that_are_no_titles_stay_text(line):
-    """Sentences, small letters, list items, long lines and lines with nothing below are no titles."""
+    """Sentences, small letters, list items, long lines, notices, cells and lines with nothing below are no titles."""
     below = "" if line == "Last line" else "\nText that stands below it, and ends."
 
     assert ("heading", 2, line.strip()) not in blocks(f"{LONG}\n{line}{below}")
+
+
+WRAPPED = "The bridge was opened when the first ship of the harbour\nhad sent a signal, and closed at night"
+
+
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [
+        (f"Opening day\n\n{WRAPPED}.", "Opening day"),
+        (f"1 Days\n\n1.1\tOpening\n\n{WRAPPED}", "1.1\tOpening"),
+        ("NAME\n       bridge - a way over the water", "NAME"),
+        (f"{' ' * 24}Opening day\n\n{WRAPPED}", "Opening day"),
+        (f"{'=' * 60}\n\n\tOpening day\n\n{WRAPPED}", "Opening day"),
+    ],
+    ids=["wrapped", "number", "manual", "centred", "rule"],
+)
+def test_titles_of_hard_wrapped_text_are_headings(source, title):
+    """A title is told by the whole paragraph below it, or by how it is set: in capitals, centred, below a rule."""
+    assert [text for kind, _, text in blocks(source) if kind == "heading"] == [title]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"Write:\n\n       Bridge open\n\n{WRAPPED}",
+        f"Ann Smith\n\nHarbour Street\nOld Town\n\n{WRAPPED}",
+        "Bridge open\n       and closed again",
+        "       NAME\n              bridge - a way over the water",
+        f"Bridge\n\n{WRAPPED}\nTITLE\n       text",
+    ],
+    ids=["example", "address", "small", "term", "below"],
+)
+def test_short_lines_of_hard_wrapped_text_that_are_no_titles(source):
+    """Examples, which stand deeper than the text, and lines above no running text of their own are no titles."""
+    headings = [text for kind, _, text in blocks(source) if kind == "heading"]
+
+    assert not {"Bridge open", "Ann Smith", "NAME", "TITLE"}.intersection(headings)
 
 
 def test_marked_headings_leave_other_short_lines_alone():
@@ -190,6 +238,9 @@ def test_long_lines_are_paragraphs_of_their_own():
         "a" * 1_000_000,
         "Abc\n---\n" * 50_000,
         "A" + " " * 100_000 + "[",
+        "Abc\n\n" * 50_000,
+        ("Abc" + "\n" * 1_000) * 500,
+        "Abc\n\n" + "Abc def\n" * 100_000,
     ],
     ids=lambda source: repr(source[:10]),
 )

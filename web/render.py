@@ -133,7 +133,7 @@ def render_document(document: Document, part: Span, marks: Marks, headings: Sequ
 
 
 def _render(page: _Page) -> Markup:
-    groups = groupby(page.blocks, lambda block: block.kind)
+    groups = groupby(page.blocks, lambda block: "row" if block.kind == "header" else block.kind)
     return Markup("\n").join(html for kind, blocks in groups for html in _group(page, kind, list(blocks)))
 
 
@@ -173,22 +173,18 @@ def _item(page: _Page, block: Block) -> Markup:
 
 
 def _table(page: _Page, blocks: list[Block]) -> Markup:
-    opens_table = not any(
-        other.kind == "row" for other in _blocks_within(page.document.blocks, blocks[0].start - 2, blocks[0].start)
-    )
-    rows = [_row(page, block, header=opens_table and number == 0) for number, block in enumerate(blocks)]
     return Markup('<div class="table" role="region" aria-label="Table" tabindex="0"><table>{}</table></div>').format(
-        Markup("").join(rows)
+        Markup("").join(_row(page, block) for block in blocks)
     )
 
 
-def _row(page: _Page, block: Block, *, header: bool) -> Markup:
+def _row(page: _Page, block: Block) -> Markup:
     cells, start = [], block.start
     for bar in [*re.finditer(r" \| ", page.document.text[block.start : block.end]), None]:
         end = block.end if bar is None else block.start + bar.start()
         after = block.end if bar is None else block.start + bar.end()
         separator = Markup('<span class="bar">{}</span>').format(_inline(page, end, after)) if bar else Markup("")
-        tag = Markup('th scope="col"') if header else Markup("td")
+        tag = Markup('th scope="col"') if block.kind == "header" else Markup("td")
         cells.append(
             Markup('<{} dir="auto">{}{}</{}>').format(tag, _inline(page, start, end), separator, tag.split()[0])
         )

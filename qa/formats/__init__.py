@@ -6,10 +6,12 @@ without overlap, so that later stages need not know which format a document came
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
+BlockKind = Literal["heading", "paragraph", "item", "header", "row", "code"]  # "header": a row that names columns
+_ROWS = ("header", "row")
+_TITLE_WORDS = 3  # "Table of contents:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Parsed:
     notices: tuple[str, ...] = ()  # what the reader should know, e.g. front matter that could not be read
 
 
+def leads_in(text: str) -> bool:
+    """Tell whether a paragraph is a sentence that goes on in the list below it, not the title of that list."""
+    return text.endswith(":") and len(text.split()) > _TITLE_WORDS
+
+
 class TextBuilder:
     """Collect blocks one after the other and keep count of their offsets.
 
@@ -51,7 +58,8 @@ class TextBuilder:
         if not text.strip():
             return
         if self._blocks:
-            tight = kind in ("item", "row") and self._blocks[-1].kind == kind
+            above = self._blocks[-1].kind
+            tight = above in _ROWS if kind in _ROWS else above == kind == "item"
             separator = "\n" if tight else "\n\n"
             self._parts.append(separator)
             self.length += len(separator)
@@ -60,10 +68,14 @@ class TextBuilder:
         self.length += len(marker) + len(text)
         self._blocks.append(Block(kind, start, self.length, start + len(marker), level))
 
-    def add_row(self, cells: Sequence[str]) -> None:
+    def leads_in(self) -> bool:
+        """Tell whether the text so far ends with a paragraph that leads in a list."""
+        return bool(self._blocks) and self._blocks[-1].kind == "paragraph" and leads_in(self._parts[-1])
+
+    def add_row(self, cells: Sequence[str], *, header: bool = False) -> None:
         """Append one table row; one without a visible character is left out."""
         if any(cell.strip() for cell in cells):
-            self.add("row", " | ".join(cells))
+            self.add("header" if header else "row", " | ".join(cells))
 
     def build(
         self,
@@ -71,5 +83,9 @@ class TextBuilder:
         questions: tuple[tuple[int, str], ...] = (),
         notices: tuple[str, ...] = (),
     ) -> Parsed:
-        """Return everything added so far."""
+        """Return everything added so far; a header without a row below it names nothing and is a row."""
+        for i in reversed(range(len(self._blocks))):
+            block = self._blocks[i]
+            if block.kind == "header" and (i + 1 == len(self._blocks) or self._blocks[i + 1].kind not in _ROWS):
+                self._blocks[i] = replace(block, kind="row")
         return Parsed("".join(self._parts), tuple(self._blocks), metadata or {}, questions, notices)

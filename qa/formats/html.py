@@ -14,13 +14,15 @@ _HIDDEN = frozenset(
     "script style title template noscript head nav footer aside button select textarea input iframe object svg math "
     "canvas video audio dialog del s strike".split()
 )
+_HIDDEN_ROLES = frozenset("banner complementary contentinfo dialog navigation search".split())
 _UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|text-decoration[^;]{0,60}line-through", re.I)
-_EDIT_LINK = "mw-editsection"  # the class of MediaWiki's "[edit]"
+_HIDDEN_CLASSES = frozenset(("mw-editsection", "linenos", "lineno"))  # MediaWiki's "[edit]", numbers beside code
 _RAW = frozenset("script style title textarea iframe".split())  # markup in them is text, up to their end
 _BLOCK = frozenset(
     "address article blockquote body center dd details div dl dt fieldset figcaption figure form header hgroup html "
     "legend li main ol p section summary table caption tbody thead tfoot tr ul menu hr".split()
 )
+_LISTS = frozenset(("ul", "ol", "menu"))
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _CONTAINER = re.compile(
     r"<(/?)(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption|figure|footer|form|"
@@ -32,13 +34,21 @@ _SUPERSCRIPTS = str.maketrans(dict(zip(" +-−=()0123456789n", " ⁺⁻⁻⁼⁽
 _COLLAPSIBLE = re.compile(r"[ \t\n\r\f]+")  # a no-break space is a character of the text and stays
 
 
-def parse(source: str) -> Parsed:
-    """Return text, blocks and metadata (title, language, url) of an HTML page."""
+def parse(source: str, *, whole: bool = False) -> Parsed:
+    """Return text, blocks and metadata (title, language, url) of an HTML page.
+
+    Where it has one `main` with text, that is the text, unless the `whole` is asked for.
+    """
     source = _flattened(source)
     tree = LexborHTMLParser(source)
     if tree.root is None:
         return TextBuilder().build()
-    return _Walker().run(tree.root, _never_closed(tree, source))
+    metadata, notices = _metadata(tree.root), _never_closed(tree, source)
+    main = None if whole else _main_part(tree)
+    builder = _Walker().run(tree.root if main is None else main)
+    if main is not None and not builder.length:
+        builder = _Walker().run(tree.root)
+    return builder.build(metadata, notices=notices)
 
 
 def _flattened(source: str) -> str:
@@ -66,9 +76,11 @@ class _Walker:
         self._marker = ""
         self._heading = 0
         self._row: list[str] | None = None
-        self._metadata: dict[str, str] = {}
+        self._in_head = False  # the open row stands in the head of the table
+        self._names_columns = False  # the open row has text in header cells only
 
-    def run(self, root: LexborNode, notices: tuple[str, ...]) -> Parsed:
+    def run(self, root: LexborNode) -> TextBuilder:
+        """Return the text at and below `root`."""
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
         while stack:
             node, leaving = stack.pop()
@@ -83,7 +95,7 @@ class _Walker:
                 stack.append((child, False))
                 child = child.prev
         self._flush()
-        return self._builder.build(self._metadata, notices=notices)
+        return self._builder
 
     def _enter(self, node: LexborNode) -> bool:
         """Take in one node; return whether its children are to be visited."""
@@ -91,36 +103,33 @@ class _Walker:
         if tag == "-text":
             self._inline.append(_COLLAPSIBLE.sub(" ", node.text_content or ""))
             return False
-        if tag == "head":
-            self._read_head(node)
         if _is_hidden(node) or _is_permalink(node):
             return False
-        if tag == "html" and (language := node.attributes.get("lang")):
-            self._metadata["language"] = language
         if tag == "br":
             self._inline.append("\n")
         elif tag == "img":
             self._inline.append(node.attributes.get("alt") or "")
         elif tag == "sup":
             self._superscripts.append(len(self._inline))
-        elif tag == "pre" and self._row is None:
-            self._flush()
-            self._builder.add("code", _text_of(node))
+        elif tag == "pre":
+            self._add_code(_text_of(node))
             return False
         elif tag in _HEADINGS:
             self._flush()
             self._heading = _HEADINGS[tag]
         elif tag in ("td", "th"):
             self._flush()
-        elif tag in _BLOCK or tag == "pre":
+        elif tag in _BLOCK:
             self._flush()
+            if tag in _LISTS and not self._lists and _is_contents(node) and not self._builder.leads_in():
+                return False
             if tag == "table":
                 self._end_row()  # a table within a cell: the outer one only lays out the page
             self._open_list_or_row(tag, node)
         return True
 
     def _open_list_or_row(self, tag: str, node: LexborNode) -> None:
-        if tag in ("ul", "ol", "menu"):
+        if tag in _LISTS:
             start = node.attributes.get("start") or "1"
             self._lists.append((int(start) if re.fullmatch("[0-9]{1,9}", start) else 1) if tag == "ol" else None)
         elif tag == "li":
@@ -130,6 +139,17 @@ class _Walker:
                 self._lists[-1] = number + 1
         elif tag == "tr":
             self._row = []
+            self._in_head = node.parent is not None and node.parent.tag == "thead"
+            self._names_columns = True
+
+    def _add_code(self, text: str) -> None:
+        """Add preformatted text; several lines in the cell of a table end the row, which only lays them out."""
+        if self._row is not None and "\n" not in text.strip("\n"):
+            self._inline.append(f" {_COLLAPSIBLE.sub(' ', text)} ")
+            return
+        self._flush()
+        self._end_row()
+        self._builder.add("code", text)
 
     def _leave(self, tag: str) -> None:
         if tag in _HEADINGS:
@@ -142,13 +162,14 @@ class _Walker:
         elif tag in ("td", "th"):
             if self._row is not None:
                 self._row.append(self._take_inline().replace("\n", " "))
+                self._names_columns &= tag == "th" or not self._row[-1]
             else:
                 self._flush()
         elif tag == "tr":
             self._end_row()
         elif tag in _BLOCK:
             self._flush()
-            if tag in ("ul", "ol", "menu"):
+            if tag in _LISTS:
                 self._lists.pop()
                 self._marker = ""
 
@@ -157,7 +178,7 @@ class _Walker:
         if self._row is not None:
             row, self._row = self._row, None
             outside = self._take_inline().replace("\n", " ")
-            self._builder.add_row([*row, outside] if outside else row)
+            self._builder.add_row([*row, outside] if outside else row, header=self._in_head or self._names_columns)
 
     def _take_inline(self) -> str:
         """Return the collected inline text; the only line breaks in it are those of `<br>`."""
@@ -182,13 +203,28 @@ class _Walker:
         else:
             self._builder.add(kind, text)
 
-    def _read_head(self, head: LexborNode) -> None:
-        title = head.css_first("title")
-        if title is not None and (text := " ".join(title.text().split())):
-            self._metadata["title"] = text
-        link = head.css_first('link[rel="canonical"]')
-        if link is not None and (url := link.attributes.get("href")):
-            self._metadata["url"] = url
+
+def _metadata(root: LexborNode) -> dict[str, str]:
+    """Return language, title and address as far as the page names them."""
+    found = {"language": root.attributes.get("lang") or ""}
+    if (title := root.css_first("head > title")) is not None:
+        found["title"] = " ".join(title.text().split())
+    if (link := root.css_first('head > link[rel="canonical"]')) is not None:
+        found["url"] = link.attributes.get("href") or ""
+    return {name: value for name, value in found.items() if value}
+
+
+def _main_part(tree: LexborHTMLParser) -> LexborNode | None:
+    """Return what the page names as its main part, if it names one and shows it."""
+    named = [node for node in tree.css("main, [role=main]") if not _is_hidden(node)]
+    if len(named) != 1:
+        return None
+    around = named[0].parent
+    while around is not None and around.tag != "body":
+        if _is_hidden(around):
+            return None
+        around = around.parent
+    return named[0]
 
 
 def _never_closed(tree: LexborHTMLParser, source: str) -> tuple[str, ...]:
@@ -218,8 +254,11 @@ def _is_hidden(node: LexborNode) -> bool:
         tag in _HIDDEN
         or tag.startswith(("-", "!"))
         or "hidden" in attributes
+        # What folds is marked so too while it is closed, but is text; signs and icons are no blocks.
+        or (attributes.get("aria-hidden") == "true" and tag not in _BLOCK)
         or bool(_UNSEEN.search(attributes.get("style") or ""))
-        or _EDIT_LINK in (attributes.get("class") or "").split()
+        or not _HIDDEN_ROLES.isdisjoint((attributes.get("role") or "").split())
+        or not _HIDDEN_CLASSES.isdisjoint((attributes.get("class") or "").split())
     )
 
 
@@ -230,6 +269,20 @@ def _is_permalink(node: LexborNode) -> bool:
     child = node.child
     sign = child.text_content or "" if child is not None and child.tag == "-text" and child.next is None else ""
     return bool(sign) and not any(ch.isalnum() for ch in sign)
+
+
+def _is_contents(node: LexborNode) -> bool:
+    """Tell whether the node is a list of nothing but links within the page, its table of contents."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current.tag == "a" and (current.attributes.get("href") or "").startswith("#"):
+            continue
+        if current.tag == "img" or (current.tag == "-text" and (current.text_content or "").strip()):
+            return False
+        if not _is_hidden(current):
+            stack += current.iter(include_text=True)
+    return True
 
 
 def _superscript(before: str, text: str) -> str:

@@ -20,14 +20,15 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
 from markdown_it.token import Token
 
-from qa.formats import Parsed, TextBuilder, html
+from qa.formats import Parsed, TextBuilder, html, leads_in
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.S | re.M)
 _FRONT_MATTER_CHARS = 64 * 1024  # YAML is read at some 100,000 characters a second
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
 _LONE_TAGS = ("br", "img")  # those without an end that show something
+_LISTS = tuple(f"{kind}_list_{end}" for kind in ("bullet", "ordered") for end in ("open", "close"))
 _QUESTIONS = re.compile(r"\s*questions?\s*:", re.I)
-_BULLET = re.compile(r"(?:^|(?<=\?))[ \t]*(?:[-*+]|\d{1,3}[.)])\s", re.M)
+_BULLET = re.compile(r"(?:^|(?<=\?))[ \t]*(?:[-*+–•◦‣▪●·]|\d{1,3}[.)])\s", re.M)
 _HOW_TO_ASK = "write each on a line of its own, such as: - Who built it?"
 _MAX_NESTING = 100  # of blocks within blocks; for each of them the parser calls itself
 
@@ -61,7 +62,8 @@ def parse(source: str) -> Parsed:
         questions.extend((builder.length, question) for question in found)
         notices.extend(unread)
 
-    for token, following in zip_longest(tokens, tokens[1:]):
+    shown = _without_contents(tokens)
+    for token, following in zip_longest(shown, shown[1:]):
         match token.type:
             case "bullet_list_open":
                 lists.append(None)
@@ -81,7 +83,7 @@ def parse(source: str) -> Parsed:
             case "tr_open":
                 row = []
             case "tr_close":
-                builder.add_row(row or [])
+                builder.add_row(row or [], header=following is not None and following.type == "thead_close")
                 row = None
             case "fence" | "code_block":
                 builder.add("code", token.content)
@@ -104,6 +106,38 @@ def parse(source: str) -> Parsed:
                     builder.add("paragraph", text)
                 attach("".join(child.content for child in token.children or [] if child.type == "html_inline"))
     return builder.build(metadata, tuple(questions), tuple(notices))
+
+
+def _without_contents(tokens: Sequence[Token]) -> list[Token]:
+    """Return the tokens without tables of contents: lists of nothing but links within the document.
+
+    Those that a sentence leads in are text.
+    """
+    kept: list[Token] = []
+    depth = begin = 0
+    for token in tokens:
+        if token.type in _LISTS:
+            begin = begin if depth else len(kept)
+            depth += token.nesting
+        kept.append(token)
+        if token.type in _LISTS and not depth and all(map(_only_links, kept[begin:])):
+            above = kept[begin - 2] if begin > 1 and kept[begin - 1].type == "paragraph_close" else None
+            if above is None or not leads_in(above.content):
+                del kept[begin:]
+    return kept
+
+
+def _only_links(token: Token) -> bool:
+    """Tell whether a token of a list shows nothing but links within the document."""
+    within = False
+    for part in token.children or []:
+        if part.type == "link_open":
+            within = str(part.attrs["href"]).startswith("#")
+        elif part.type == "link_close":
+            within = False
+        elif not within and (part.type in ("image", "html_inline") or part.content.strip()):
+            return False
+    return token.type == "inline" or token.nesting != 0
 
 
 def _split_front_matter(source: str) -> tuple[dict[str, str], list[str], list[str], str]:
@@ -188,7 +222,7 @@ def _listed(text: str) -> tuple[list[str], list[str]]:
 
 def _add_html(builder: TextBuilder, source: str) -> tuple[str, ...]:
     """Add what a reader sees of HTML blocks; return notices about them."""
-    parsed = html.parse(f"<body>{source}")
+    parsed = html.parse(f"<body>{source}", whole=True)
     for block in parsed.blocks:
         marker, text = parsed.text[block.start : block.content], parsed.text[block.content : block.end]
         builder.add(block.kind, text, level=block.level, marker=marker)
@@ -198,7 +232,7 @@ def _add_html(builder: TextBuilder, source: str) -> tuple[str, ...]:
 def _inline_text(tokens: Sequence[Token]) -> str:
     """Return what a reader sees of inline tokens: link texts, image descriptions, no HTML tags, nothing struck out."""
     if any(token.type in ("html_inline", "s_open") for token in tokens):
-        return html.parse(_inline_html(tokens)).text.replace("\n\n", "\n")
+        return html.parse(_inline_html(tokens), whole=True).text.replace("\n\n", "\n")
     return "".join(map(_visible, tokens))
 
 

@@ -13,6 +13,8 @@ from qa.formats import Block, Parsed
 _WIKI_HEADING = re.compile(r"^(={1,6})\s*([^=\s].*?)\s*\1$")
 _BRACKET_HEADING = re.compile(r"^(\S.{0,120}?)\s*\[(?:edit|edit source|)\]$", re.I)
 _UNDERLINE = re.compile(r"^([=\-~^*#])\1{2,}$")
+_NO_TITLE = re.compile(r"©|\(c\)|copyright\b.*\d|://", re.I)  # a notice or an address
+_CELLS = re.compile(r"(?:[\d.]+\)?\s{1,4}(?=\S))?+\S.*?(?:\s{3,}|\t)\S")  # behind a number there may be a gap
 _UNDERLINES = frozenset("=-~^*#")
 _ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)])\s{1,8}(?=\S)")
 _LETTER = re.compile(r"[^\W_]")
@@ -21,6 +23,9 @@ _BEFORE_TEXT = "> \t|"  # marks of a quoted mail
 _HEADING_CHARS = 200  # a longer line is no heading, whatever marks it carries
 _TITLE_CHARS = 80  # a longer line is text, not a title
 _TITLE_WORDS = 14
+_ENDS = frozenset('.!?:”"')  # of a paragraph
+_CENTRED = 16  # a line so many columns deeper than the text below it is centred
+_INDENT = 3  # text so many columns deeper than a line in capitals right above it is headed by it
 _WRAP_CHARS = 100  # text may be hard-wrapped when nearly all of its lines are shorter
 _MIN_MARGIN = 40  # nobody wraps text to less
 _RAGGED = 0.75  # text that goes on in small letters was wrapped even if this share of the margin had been enough
@@ -35,6 +40,10 @@ class _Line(NamedTuple):  # there may be very many
     @property
     def first(self) -> int:
         return self.start + len(self.text) - len(self.text.lstrip())
+
+    @property
+    def indent(self) -> int:
+        return len(self.text[: self.first - self.start].expandtabs())
 
 
 def parse(source: str) -> Parsed:
@@ -53,7 +62,7 @@ def parse(source: str) -> Parsed:
             block, used = found
             blocks.append(block)
             i += used
-        elif not explicit and _is_title_line(lines, i, short):
+        elif not explicit and _is_title_line(lines, marked, i, short):
             level = 2 if blocks else 1
             blocks.append(Block("heading", line.first, line.end, line.first, level))
             i += 1
@@ -94,32 +103,61 @@ def _explicit_heading(lines: list[_Line], i: int) -> tuple[Block, int] | None:
         start, end = line.first + match.start(1), line.first + match.end(1)
         return Block("heading", start, end, start, 2), 1
     below = lines[i + 1].text.strip() if i + 1 < len(lines) else ""
-    underlined = (
-        below[:1] in _UNDERLINES
-        and abs(len(below) - len(text)) <= 2
-        and len(text) <= _TITLE_CHARS
-        and _UNDERLINE.match(below)
-        and not _UNDERLINE.match(text)
-    )
-    if underlined:
+    if len(text) > _TITLE_CHARS or not _is_rule(below) or not _LETTER.search(text):
+        return None
+    is_long = len(below) >= _MIN_MARGIN and _is_blank(lines, i + 2) and _begins(lines, i) and _looks_like_title(text)
+    if abs(len(below) - len(text)) <= 2 or is_long:
         return Block("heading", line.first, line.end, line.first, 1 if below[0] == "=" else 2), 2
     return None
 
 
-def _is_title_line(lines: list[_Line], i: int, short: bool) -> bool:
-    """Tell whether line `i` is short, not a sentence, and stands above text of its own."""
-    text = lines[i].text.strip()
-    if len(text) > _TITLE_CHARS or len(text.split()) > _TITLE_WORDS or _ITEM.match(lines[i].text):
+def _looks_like_title(text: str) -> bool:
+    """Tell whether a line is short and neither a sentence nor a notice nor cells of a table."""
+    if len(text) > _TITLE_CHARS or len(text.split()) > _TITLE_WORDS or _NO_TITLE.search(text) or _CELLS.match(text):
         return False
     opening = text.lstrip("\"'“‘(¿¡")[:1]
     ending = text.rstrip("\"'”’»)")[-1:]
-    if not (opening.isupper() or opening.isdigit()) or ending in ("", *".!:;,…"):
+    return (opening.isupper() or opening.isdigit()) and ending not in ("", *".!:;,…。")
+
+
+def _is_title_line(lines: list[_Line], marked: list[tuple[Block, int] | None], i: int, short: bool) -> bool:
+    """Tell whether line `i` looks like a title and stands above text of its own."""
+    line = lines[i]
+    if _ITEM.match(line.text) or not _looks_like_title(line.text.strip()) or (short and not _begins(lines, i)):
         return False
-    if short and ((i > 0 and lines[i - 1].text.strip()) or (i + 1 < len(lines) and lines[i + 1].text.strip())):
+    first = next((k for k in range(i + 1, len(lines)) if lines[k].text.strip()), None)
+    if first is None:
         return False
-    below = next((lines[k].text for k in range(i + 1, len(lines)) if lines[k].text.strip()), "")
-    stands_above_text = len(below.strip()) > _TITLE_CHARS or below.strip()[-1:] in (".", "!", "?", ":", "”", '"')
-    return bool(below) and (stands_above_text or bool(_ITEM.match(below)))
+    below = [lines[first]]
+    if short:
+        deeper = below[0].indent - line.indent
+        if first == i + 1:  # as in manual pages
+            return line.text.isupper() and not line.indent and deeper >= _INDENT
+        # What stands deeper than the text below it is an example, unless it is centred or below a rule.
+        if -_CENTRED < deeper < 0 and not _is_below_rule(lines, i):
+            return False
+        below = _unwrapped(lines[first : _end_of_run(lines, marked, first)])[0]
+    is_long = below[-1].end - below[0].first > _TITLE_CHARS
+    return is_long or below[-1].text.rstrip()[-1:] in _ENDS or bool(_ITEM.match(below[0].text))
+
+
+def _is_blank(lines: list[_Line], i: int) -> bool:
+    return not (0 <= i < len(lines) and lines[i].text.strip())
+
+
+def _begins(lines: list[_Line], i: int) -> bool:
+    """Tell whether line `i` stands below a blank line or a rule, or is the first one."""
+    return _is_blank(lines, i - 1) or _is_rule(lines[i - 1].text.strip())
+
+
+def _is_below_rule(lines: list[_Line], i: int) -> bool:
+    """Tell whether the last line with text above line `i` is a rule."""
+    above = (lines[k].text.strip() for k in range(i - 1, -1, -1))
+    return _is_rule(next(filter(None, above), ""))
+
+
+def _is_rule(text: str) -> bool:
+    return text[:1] in _UNDERLINES and bool(_UNDERLINE.match(text))
 
 
 def _end_of_run(lines: list[_Line], marked: list[tuple[Block, int] | None], i: int) -> int:
