@@ -1,18 +1,14 @@
 """Choose the sentence that answers, or say that the documents do not answer."""
 
 import math
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import takewhile
-from operator import attrgetter
 
 from qa.agreement import Comparison, Statement, compare
 from qa.confidence import confidence_of
 from qa.documents import Document
 from qa.errors import BadQuestion
-from qa.formats import Block
+from qa.extent import extent
 from qa.index import Documents, Index
 from qa.quotes import lasting_link
 from qa.search import MAX_K, Hit, Query, best_sentence, search
@@ -24,10 +20,6 @@ from qa.words import words_of
 DEFAULT_K = 5
 ANSWER_PASSAGES = 3  # the answer is looked for in this many of the best passages
 PASSAGE_WEIGHT = 4.0  # what a passage's score counts beside its sentence's
-SHORT_ANSWER_CHARS = 200  # an answer shorter than this takes in the better of its neighbours
-AFTER = 0.05  # in favour of the neighbour after it, which explains more often than the one before
-MAX_ANSWER_CHARS = 300  # as long as both together stay within this
-_LISTED = ("item", "row")
 
 
 class Status(StrEnum):
@@ -55,7 +47,7 @@ class CitedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The sentence or two that answer: `text == document.text[start:end]`."""
+    """The stretch that answers: `text == document.text[start:end]`."""
 
     text: str
     passage: int  # rank of the passage that holds it
@@ -166,7 +158,7 @@ def _choose(passages: tuple[CitedPassage, ...]) -> tuple[int, int] | None:
 def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compared: Comparison) -> Answer:
     """Return the answer that a sentence makes."""
     cited = passages[place]
-    start, end = _widened(cited.document, cited.hit, sentence)
+    start, end = extent(cited.document, cited.hit.passage, cited.hit.sentence_scores, sentence)
     return Answer(
         text=cited.document.text[start:end],
         passage=cited.rank,
@@ -174,43 +166,6 @@ def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compa
         end=end,
         supported_by=tuple(passages[other].rank for other in compared.supporters),
     )
-
-
-def _widened(document: Document, hit: Hit, chosen: int) -> Span:
-    """Return a sentence with what belongs to it: the items that it introduces, or, when it is short, a neighbour."""
-    sentences, scores = hit.passage.sentences, hit.sentence_scores
-    start = sentences[chosen][0]
-    end = _end_of_items(document, sentences, chosen, start)
-    if end - start >= SHORT_ANSWER_CHARS or document.text[sentences[chosen][1] - 1] == ":":
-        return start, end
-    near = []
-    if chosen > 0 and _belong(document, *sentences[chosen - 1 : chosen + 1]):
-        near.append((scores[chosen - 1], sentences[chosen - 1][0], end))
-    if chosen + 1 < len(sentences) and _belong(document, *sentences[chosen : chosen + 2]):
-        near.append((scores[chosen + 1] + AFTER, start, _end_of_items(document, sentences, chosen + 1, start)))
-    fitting = [(first, last) for _, first, last in sorted(near) if last - first <= MAX_ANSWER_CHARS]
-    return next((span for span in reversed(fitting) if document.text[span[1] - 1] != ":"), (start, end))
-
-
-def _end_of_items(document: Document, sentences: Sequence[Span], number: int, start: int) -> int:
-    """Return where a sentence ends or, if it introduces a list, the last item for which an answer has room."""
-    end = sentences[number][1]
-    if document.text[end - 1] == ":":
-        items = takewhile(lambda span: _block(document, span).kind in _LISTED, sentences[number + 1 :])
-        end = max((last for _, last in items if last - start <= MAX_ANSWER_CHARS), default=end)
-    return end
-
-
-def _belong(document: Document, first: Span, second: Span) -> bool:
-    """Tell whether a sentence and the next stand in one block, or in an item and what leads up to it."""
-    one, other = _block(document, first), _block(document, second)
-    leads_up = document.text[first[1] - 1] in ':"”»'  # a quotation is followed by who said it
-    return one is other or (leads_up and other.kind in _LISTED and one.kind not in _LISTED)
-
-
-def _block(document: Document, span: Span) -> Block:
-    """Return the block that a sentence stands in."""
-    return document.blocks[bisect_right(document.blocks, span[0], key=attrgetter("start")) - 1]
 
 
 def _disagreements(passages: tuple[CitedPassage, ...], compared: Comparison) -> tuple[Disagreement, ...]:

@@ -6,11 +6,14 @@ import os
 import re
 import stat
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice, takewhile
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
-from qa.formats import Block, Parsed, html, markdown, plaintext
+from qa.formats import Block, BlockKind, Parsed, html, markdown, plaintext
 
 PARSERS: dict[str, Callable[[str], Parsed]] = {
     ".md": markdown.parse,
@@ -106,6 +109,17 @@ def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
         questions=parsed.questions,
     )
     return document, (*parsed.notices, *doubts)
+
+
+def shown_blocks(document: Document, start: int, end: int) -> list[tuple[BlockKind, str]]:
+    """Return the blocks of `document.text[start:end]`, each to begin a line; within a block only code has lines."""
+    shown = []
+    first = max(0, bisect_right(document.blocks, start, key=attrgetter("start")) - 1)
+    for block in takewhile(lambda block: block.start < end, islice(document.blocks, first, None)):
+        text = document.text[max(start, block.start) : min(end, block.end)]
+        if text:
+            shown.append((block.kind, text if block.kind == "code" else " ".join(text.split())))
+    return shown
 
 
 def document_id(path: str) -> str:

@@ -248,7 +248,7 @@ def _self_contained(schema: _Json, schemas: Mapping[str, _Json]) -> _Json:
 _TOOLS = {
     "ask": _Tool(
         "Ask the documents",
-        f"Answer a question from the documents. {_QUOTED} Gives `status`, the `answer` (a sentence or two, quoted) and "
+        f"Answer a question from the documents. {_QUOTED} Gives `status`, the `answer` (a short stretch, quoted) and "
         f"the passages that fit best. {_REFUSED}",
         Question,
         _ask,

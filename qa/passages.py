@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from qa.documents import Document
 from qa.formats import Block
+from qa.leads import is_named_quotation, leads_up
 from qa.sections import Section
 from qa.sentences import Span, sentence_spans
 
@@ -60,13 +61,12 @@ def _units(document: Document, section: Section) -> list[_Unit]:
     units: list[_Unit] = []
     lead_in, in_list = "", False
     for number, block in enumerate(section.blocks):
-        is_list = block.kind in ("item", "row")
+        is_list = block.kind in ("item", "header", "row")
         if is_list and not in_list:
             lead_in = _lead_in(document, section.blocks[number - 1]) if number else ""
         for i, span in enumerate(_block_sentences(document, block)):
-            opens_list = is_list and not in_list and i == 0
             glued = (
-                (opens_list and (bool(lead_in) or _is_quotation(document, units)))
+                (i == 0 and number > 0 and _belongs_to(document, section.blocks[number - 1], block))
                 or (is_list and i > 0 and units[-1].sentence[1] - units[-1].start < SHORT_LABEL_CHARS)
                 or (i > 0 and document.text[span[0]] in "([")  # a source or an aside
             )
@@ -86,9 +86,9 @@ def _block_sentences(document: Document, block: Block) -> list[Span]:
     return spans
 
 
-def _is_quotation(document: Document, units: list[_Unit]) -> bool:
-    """Tell whether the text so far ends with a quotation: a list item below it names who said it."""
-    return bool(units) and document.text[units[-1].sentence[1] - 1] in '"”»'
+def _belongs_to(document: Document, above: Block, block: Block) -> bool:
+    """Tell whether a block must not be parted from the one above it."""
+    return leads_up(document, above, block) or is_named_quotation(document, above, block)
 
 
 def _lead_in(document: Document, block: Block) -> str:
@@ -117,6 +117,7 @@ def _end_of_passage(units: list[_Unit], first: int, covered: int) -> int:
         if length > TARGET_CHARS and after > covered + 1 and (length > MAX_CHARS or best_cost < float("inf")):
             break
         if after < len(units) and units[after].glued:
+            best = after if best_cost == float("inf") else best  # where nothing can be parted, as much as has room
             continue
         inside_block = after < len(units) and units[after].block == units[after - 1].block
         cost = abs(length - ideal) + (150 if inside_block else 0)

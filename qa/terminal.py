@@ -3,6 +3,7 @@
 import textwrap
 
 from qa.answer import CitedPassage, Reply
+from qa.documents import Document, shown_blocks
 from qa.explain import WhyNot
 
 _WIDTH = 100
@@ -16,7 +17,7 @@ def reply_to_text(reply: Reply) -> str:
     if reply.answer:
         cited = reply.passages[reply.answer.passage - 1]
         lines += [
-            *textwrap.wrap(f"“{' '.join(reply.answer.text.split())}”", _WIDTH),
+            *_lines(cited.document, reply.answer.start, reply.answer.end, "", "“", "”"),
             f"  [{reply.answer.passage}] {_source(cited)}, characters {reply.answer.start}-{reply.answer.end}",
             f"  confidence {reply.confidence:.2f}",
         ]
@@ -34,7 +35,7 @@ def reply_to_text(reply: Reply) -> str:
     for cited in reply.passages:
         passage = cited.hit.passage
         lines += ["", f"[{cited.rank}] {_source(cited)}, characters {passage.start}-{passage.end}"]
-        lines += textwrap.wrap(" ".join(passage.text.split()), _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        lines += _lines(cited.document, passage.start, passage.end, "    ")
     return "\n".join(lines)
 
 
@@ -56,6 +57,19 @@ def why_not_to_text(found: WhyNot) -> str:
             )
         lines.append(f"  {'score':14} {found.explanation.score:28.4f}  number {found.explanation.score_rank}")
     return "\n".join(lines)
+
+
+def _lines(document: Document, start: int, end: int, indent: str, opening: str = "", closing: str = "") -> list[str]:
+    """Return a stretch of a document: each block begins a line and is wrapped, but for code."""
+    blocks = shown_blocks(document, start, end)
+    lines: list[str] = []
+    for number, (kind, text) in enumerate(blocks, 1):
+        marked = (opening if number == 1 else "") + text + (closing if number == len(blocks) else "")
+        if kind == "code":
+            lines += textwrap.indent(marked, indent).splitlines()
+        else:
+            lines += textwrap.wrap(marked, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return lines
 
 
 def _source(cited: CitedPassage) -> str:

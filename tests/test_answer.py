@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from qa.answer import ANSWER_PASSAGES, DEFAULT_K, MAX_ANSWER_CHARS, Reply, Status, answer
+from qa.answer import ANSWER_PASSAGES, DEFAULT_K, Reply, Status, answer
 from qa.confidence import confidence_of
 from qa.documents import Document, parse_document
 from qa.errors import BadQuestion, NoSuchDocument
+from qa.extent import MAX_ANSWER_CHARS
 from qa.index import KEPT_DOCUMENTS, Index
 from qa.rebuild import build
 from qa.search import MAX_K, search

@@ -11,7 +11,9 @@ from playwright.sync_api import expect
 
 from qa.answer import Claim, Disagreement
 from qa.feedback import read
+from qa.rebuild import rebuild
 from qa.service import Service
+from qa.settings import Settings
 from tools.browser import CHROMIUM, FLAGS, ChromiumMissing, chromium, serving
 
 pytestmark = pytest.mark.browser
@@ -309,6 +311,19 @@ def test_a_citation_is_copied(open_page, site):
 
     assert page.evaluate("navigator.clipboard.readText()").startswith("@misc{")
     assert page.text_content("#announcer") == "BibTeX copied"
+
+
+def test_code_that_answers_is_shown_line_by_line(open_page, tmp_path, write):
+    """What is selected in the answer can be pasted into a shell or a file: lines and their indents are as written."""
+    code = "save:\n  - lamp"
+    corpus = write(tmp_path / "corpus", {"a.md": f"To save the lamp data:\n\n```\n{code}\n```\n"})
+    service = Service(Settings(corpus=corpus, index=tmp_path / "index", min_confidence=0))
+    rebuild(service.settings, force=False, progress=lambda *_: None)
+    service.open()
+
+    with serving(service) as address:
+        page = open_page(asked(address, "How do I save the lamp data?"))
+        assert page.locator(".answer code").inner_text() == code
 
 
 def test_the_theme_changes_at_once_and_stays(open_page, site):

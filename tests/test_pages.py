@@ -390,18 +390,25 @@ def test_suggestions_are_questions_and_sections(client):
 
 
 @pytest.mark.model
-def test_a_list_that_answers_keeps_its_lines(tmp_path, write):
-    """Each item stands on a line of its own, word for word."""
-    soups = "The inn serves three soups:\n\n- Leek soup\n- Fish soup\n- Rhubarb soup\n"
-    settings = Settings(corpus=write(tmp_path / "corpus", {"inn.md": soups}), index=tmp_path / "index")
+@pytest.mark.parametrize(
+    ("below", "lines"),
+    [
+        ("- Leek soup\n- Fish soup", ["- Leek soup", "- Fish soup"]),
+        ("```\n# soup\n  inn --serve\n```", ["<code># soup\n  inn --serve</code>"]),
+    ],
+)
+def test_lists_and_code_that_answer_keep_their_lines(tmp_path, write, below, lines):
+    """Each item and each line of code stands on a line of its own, word for word."""
+    corpus = write(tmp_path / "corpus", {"inn.md": f"The inn serves soups:\n\n{below}\n"})
+    settings = Settings(corpus=corpus, index=tmp_path / "index")
     rebuild(settings, force=False, progress=lambda *_: None)
     service = Service(settings)
     service.open()
 
     quoted = page(create_app(service).test_client().get("/", query_string={"q": "Which soups does the inn serve?"}))
 
-    lines = quoted.css_first(".answer blockquote p").inner_html.partition("<a")[0].split("<br>")
-    assert lines == ["“The inn serves three soups:", "- Leek soup", "- Fish soup", "- Rhubarb soup”"]
+    shown = quoted.css_first(".answer blockquote p").inner_html.partition("<a")[0]
+    assert shown == f"“{'<br>'.join(['The inn serves soups:', *lines])}”"
 
 
 @pytest.mark.model

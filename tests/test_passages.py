@@ -1,6 +1,8 @@
 import re
 from itertools import pairwise
 
+import pytest
+
 from qa.documents import parse_document
 from qa.passages import MAX_CHARS, passages_of
 from qa.sections import sections_of
@@ -89,6 +91,24 @@ def test_a_list_stays_with_its_lead_in():
         holding = [p.text for p in passages(source) if "- a rope" in p.text]
         assert holding
         assert all("Bring these things:\n\n- a rope" in text for text in holding)
+
+
+@pytest.mark.parametrize("end", [":", "?", ""])
+def test_a_lead_in_question_or_label_stays_with_its_text(end):
+    """What leads up to a paragraph or code is never parted from it, wherever the cut falls."""
+    above = f"Things to bring when one goes over the mountains and on to the islands{end}"
+    for length in range(10, 300, 10):
+        for below in ("A rope and a lamp.", "```\na rope\n```"):
+            source = "\n\n".join((sentence(1, length), above, below, sentence(2, length)))
+            assert not [p.text for p in passages(source) if p.text.endswith(above)]
+
+
+@pytest.mark.parametrize("end", [":", "?", ""])
+def test_labels_alone_do_not_keep_a_passage_from_being_cut(end):
+    """A form or an index, each line of which could lead up to the next, has passages of the usual size."""
+    form = "\n\n".join(f"Entry number {n}{end}" for n in range(400))
+
+    assert all(500 <= len(passage.text) <= MAX_CHARS for passage in passages(form)[:-1])
 
 
 def test_the_rest_of_a_long_list_carries_its_lead_in_as_context():

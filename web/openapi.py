@@ -301,7 +301,7 @@ def _schemas(document_id: str) -> Json:
             took_ms={**_number("milliseconds that the search and the choice took"), "minimum": 0},
         ),
         "Answer": _record(
-            "The sentence or two that answer.",
+            "The sentences, or the short list, table or code, that answer.",
             text=_text("the quoted words: `text[start:end]` of the document"),
             passage=_rank("of the passage that holds them"),
             start=_whole("where they begin in the document"),

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from qa.answer import DEFAULT_K, Answer, CitedPassage, Reply, Status
-from qa.documents import Document
+from qa.documents import Document, shown_blocks
 from qa.errors import BadQuestion, BadQuote, Busy, NoSuchDocument
 from qa.explain import explain
 from qa.feedback import MAX_COMMENT_CHARS, OFF, Feedback, store
@@ -358,9 +358,9 @@ def _tools(reply: Reply) -> dict[str, Any]:
     """Return what the template shows a reply with."""
 
     def lines_of(answer: Answer, document: Document) -> list[str]:
-        """Return the answer with one line for each paragraph or list item."""
-        parts = [(max(answer.start, block.start), min(answer.end, block.end)) for block in document.blocks]
-        return [" ".join(document.text[start:end].split()) for start, end in parts if start < end]
+        """Return the answer with one line for each paragraph, list item or table row, and code as it is."""
+        blocks = shown_blocks(document, answer.start, answer.end)
+        return [Markup("<code>{}</code>").format(text) if kind == "code" else text for kind, text in blocks]
 
     def text_of(cited: CitedPassage) -> Markup:
         passage, answer = cited.hit.passage, reply.answer

@@ -1,0 +1,67 @@
+import pytest
+
+from qa.documents import parse_document
+from qa.extent import MAX_ANSWER_CHARS, extent
+from qa.passages import passages_of
+from qa.sections import sections_of
+
+FAQ = "**How do I join the club?**\n\nFill in the form. Pay 20 euros.\n\n**Who runs it?**\n\nAnna Berg does."
+STEPS = "1. Open the page of the router.\n2. Choose Wi-Fi.\n3. Type the new password."
+TABLE = "| Size | Price |\n|---|---|\n| small | 3 |\n| large | 5 |"
+CODE = "```sh\nmount /mnt\n  # everything\nsave --all /mnt\n```"
+LONG = "It is long" + ", and goes on" * 22 + "."  # with anything else, an answer would be too long
+
+
+def quoted(source: str, sentence: str, path: str = "a.md") -> str:
+    """Return what is quoted when this sentence is the one that answers; all others fit the question equally well."""
+    document, _ = parse_document(path, source)
+    for section in sections_of(document):
+        for passage in passages_of(document, section):
+            sentences = [document.text[start:end] for start, end in passage.sentences]
+            if sentence in sentences:
+                start, end = extent(document, passage, [0.0] * len(sentences), sentences.index(sentence))
+                assert passage.start <= start < end <= passage.end
+                return document.text[start:end]
+    raise AssertionError(f"{sentence!r} is no sentence")
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence", "expected"),
+    [
+        (FAQ, "How do I join the club?", "How do I join the club?\n\nFill in the form. Pay 20 euros."),
+        (FAQ, "Anna Berg does.", "Who runs it?\n\nAnna Berg does."),
+        ("noauto\n\nIt is not mounted.\n\nuser\n\nAnyone may.", "noauto", "noauto\n\nIt is not mounted."),
+        ("Bring:\n\nA rope. A lamp.\n\nGo early.", "Bring:", "Bring:\n\nA rope. A lamp."),
+        (f"To save:\n\n{CODE}", "To save:", "To save:\n\nmount /mnt\n  # everything\nsave --all /mnt"),
+        (f"To know:\n\n- ask\n\n{TABLE}", "To know:", "To know:\n\n- ask"),
+        (f"Look up:\n\nPrices\n\n{TABLE}", "Look up:", "Look up:\n\nPrices\n\nSize | Price\nsmall | 3\nlarge | 5"),
+        (f"- Tea\n\n  It is hot.\n- {LONG}", "Tea", "Tea\nIt is hot."),
+        ("Absent: P. Haas\n\nThe chair opened the meeting.", "Absent: P. Haas", "Absent: P. Haas"),
+        ("The end\n\nThe beginning", "The end", "The end"),
+        (f"What is it?\n\n{LONG}", "What is it?", LONG),
+    ],
+)
+def test_what_leads_up_to_text_is_quoted_with_it(source, sentence, expected):
+    """A question, a term or a lead-in is no answer alone; it goes on into the text below as far as there is room."""
+    assert quoted(source, sentence) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence", "expected"),
+    [
+        (STEPS, "Choose Wi-Fi.", STEPS),
+        (f"To change it:\n\n{STEPS}", "Choose Wi-Fi.", f"To change it:\n\n{STEPS}"),
+        (f"{STEPS}\n4. {LONG}", "Choose Wi-Fi.", "Choose Wi-Fi."),
+        ("- 200 g flour\n- 5 apples", "5 apples", "- 200 g flour\n- 5 apples"),
+        ("- Writer: Ann\n- Cook: Bo", "Cook: Bo", "Cook: Bo"),
+        (TABLE, "large | 5", "Size | Price\nsmall | 3\nlarge | 5"),
+        (f"{TABLE}\n| {LONG} | |", "Size | Price", "Size | Price\nsmall | 3\nlarge | 5"),
+        (f"{TABLE}\n| {LONG} | |", "large | 5", "large | 5"),
+        (CODE, "# everything", "mount /mnt\n  # everything\nsave --all /mnt"),
+        (f"```\nmount /mnt\n\n{LONG}\n```", "mount /mnt", "mount /mnt"),
+    ],
+)
+def test_what_means_little_in_part_is_quoted_whole(source, sentence, expected):
+    """Steps, mere names, tables with a header and code are given whole, or in part where the whole is too long."""
+    assert quoted(source, sentence) == expected
+    assert len(expected) <= MAX_ANSWER_CHARS
