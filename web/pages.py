@@ -37,7 +37,8 @@ THEMES = ("auto", "light", "dark")
 _THEME_SECONDS = 365 * 24 * 3600
 _LISTED = 50  # documents on one page of the list: some 25 kB
 _FILTER_DOCUMENTS = 40  # with more, the filter offers those of the result; the list of documents has them all
-NEIGHBOUR_CHARS = 250  # of the text before and after a passage: enough to see what it is about
+NEIGHBOUR_CHARS = 150  # of the text before and after a passage: enough to see what it is about
+_NEIGHBOUR_MOST = 300  # of one long sentence, so that the page stays light
 _WORDS_A_MINUTE = 230  # silent reading of non-fiction: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
 _OWN_ADDRESS = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")  # "/\t/host" is "//host" to a browser
 _kept_examples: WeakKeyDictionary[Index, list[str]] = WeakKeyDictionary()
@@ -394,16 +395,24 @@ def _just_before(index: Index, cited: CitedPassage) -> Span | None:
     """Return the last sentences, of some NEIGHBOUR_CHARS, of what stands before a passage."""
     end = cited.hit.passage.start
     spans = [span for span in _sentences_beside(index, cited, -1) if span[1] <= end]
+    if not spans:
+        return None
     near = [start for start, _ in spans if end - start <= NEIGHBOUR_CHARS]
-    return (min(near or [spans[-1][0]]), spans[-1][1]) if spans else None
+    begin, limit = spans[-1]
+    word = cited.document.text.rfind(" ", begin, limit - _NEIGHBOUR_MOST) + 1
+    return min(near, default=word or begin), limit
 
 
 def _just_after(index: Index, cited: CitedPassage) -> Span | None:
     """Return the first sentences, of some NEIGHBOUR_CHARS, of what stands after a passage."""
     start = cited.hit.passage.end
     spans = [span for span in _sentences_beside(index, cited, 1) if span[0] >= start]
+    if not spans:
+        return None
     near = [end for _, end in spans if end - start <= NEIGHBOUR_CHARS]
-    return (spans[0][0], max(near or [spans[0][1]])) if spans else None
+    begin, limit = spans[0]
+    word = cited.document.text.find(" ", begin + _NEIGHBOUR_MOST, limit)
+    return begin, max(near, default=limit if word < 0 else word)
 
 
 def _sentences_beside(index: Index, cited: CitedPassage, step: int) -> Sequence[Span]:
