@@ -1,11 +1,12 @@
 """Compare what the passages of a reply say: who says the same as the answer, and who says something else.
 
 Precision comes first: a wrong "the documents differ" is worse than a missed one. Another sentence is compared with the
-answer's only when it fits the question nearly as well and shares words with it, apart from the values themselves.
+answer's only when it fits the question nearly as well, when both speak of what the question names, and when they share
+words, apart from the values themselves.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +15,17 @@ from qa.index import Index
 from qa.late import likeness
 from qa.search import Hit
 from qa.sentences import Span
-from qa.values import KINDS, Kind, Value, agree, comparable, kind_asked_for, values_of
+from qa.values import Kind, Value, agree, contradict, kind_asked_for, values_of
 from qa.words import stems, words_of
 
 # Measured on planted contradictions and on the shipped corpus (docs/evaluation.md).
 FIT_MARGIN = 0.08  # how much less than the answer a sentence may fit the question
 LIKENESS = 0.70  # least cosine of two sentence embeddings
 SAME_MEANING = 0.89  # least likeness of a sentence that supports, where there is no value to compare
-SHARED_WORDS = {"date": 0.4, "number": 0.4, "name": 0.75, None: 0.4}  # least share of the shorter sentence's words
+SHARED_WORDS = 0.4  # least share of the shorter sentence's words
 SHARED_NEWS = 0.4  # the same of the words that are not the question's, where there is no value to compare
-_DENIES = re.compile(r"\b(?:not|no|never|neither|without|cannot)\b|n['’]t\b", re.I)
+_DENIES = re.compile(r"\b(?:not|no|never|neither|without|cannot|false|untrue|wrong)\b|n['’]t\b", re.I)
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")  # "3.26" is one, and holds no 3
 # Words of which a thing has one: sentences that name different ones speak of different things.
 _RIVALS = tuple(
     frozenset(stems(words))
@@ -52,6 +54,7 @@ class Statement:
     sentence: tuple[int, int]  # row of its passage, and the number of the sentence in it
     span: Span  # in code points of the document's text
     text: str
+    context: str  # title of its document, headings and lead-in
     fit: float  # how well it fits the question
     values: tuple[Value, ...]  # of the kind that the question asks for, without those that it holds itself
 
@@ -82,33 +85,46 @@ def compare(index: Index, question: str, hits: Sequence[Hit], hit: int, sentence
     """
     kind = kind_asked_for(question)
     answer, others = _statements(index, question, kind, hits, hit, sentence)
+
+    def same_matter(other: Statement) -> bool:
+        return _same_matter(answer, other, question, kind, index.names)
+
     return Comparison(
-        supporters=_supporters(index, hits, question, kind, answer, others),
-        differences=_differences(hits, question, kind, answer, others),
+        supporters=_supporters(index, hits, question, kind, answer, others, same_matter),
+        differences=_differences(hits, kind, answer, others, same_matter),
     )
 
 
 def _supporters(
-    index: Index, hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
+    index: Index,
+    hits: Sequence[Hit],
+    question: str,
+    kind: Kind | None,
+    answer: Statement,
+    others: Sequence[Statement],
+    same_matter: Callable[[Statement], bool],
 ) -> tuple[int, ...]:
     found = set()
     for other in others:
         if answer.values:
-            same = any(agree(a, b, kind) for a in answer.values for b in other.values)
+            same = _same_values(answer.values, other.values, kind)
         else:
             same = (
                 not other.values
                 and _same_news(answer.text, other.text, question)
-                and not _at_odds(answer.text, other.text)
                 and likeness(index.tokens, answer.sentence, other.sentence) >= SAME_MEANING
             )
-        if same and not _overlap(hits, answer, other) and _same_matter(answer.text, other.text, question, kind):
+        if same and not _overlap(hits, answer, other) and same_matter(other):
             found.add(other.hit)
     return tuple(sorted(found))
 
 
 def _differences(
-    hits: Sequence[Hit], question: str, kind: Kind | None, answer: Statement, others: Sequence[Statement]
+    hits: Sequence[Hit],
+    kind: Kind | None,
+    answer: Statement,
+    others: Sequence[Statement],
+    same_matter: Callable[[Statement], bool],
 ) -> tuple[Difference, ...]:
     settled = {hits[answer.hit].passage.document_id}
     for other in others:
@@ -117,8 +133,8 @@ def _differences(
     found = []
     for other in others:
         document = hits[other.hit].passage.document_id
-        pair = next(((a, b) for a in answer.values for b in other.values if comparable(a, b, kind)), None)
-        if pair and document not in settled and _same_matter(answer.text, other.text, question, kind):
+        pair = next(((a, b) for a in answer.values for b in other.values if contradict(a, b, kind)), None)
+        if pair and document not in settled and same_matter(other):
             settled.add(document)
             found.append(Difference(answer, pair[0].text, other, pair[1].text))
     return tuple(found)
@@ -134,7 +150,8 @@ def _statements(
         start, end = passage.sentences[number]
         text = passage.text[start - passage.start : end - passage.start]
         fit = hits[place].sentence_scores[number]
-        return Statement(place, (hits[place].row, number), (start, end), text, fit, _new_values(text, question, kind))
+        values = _new_values(text, question, kind)
+        return Statement(place, (hits[place].row, number), (start, end), text, passage.context, fit, values)
 
     least = hits[hit].sentence_scores[sentence] - FIT_MARGIN
     fitting = [
@@ -151,24 +168,31 @@ def _statements(
     return statement(hit, sentence), sorted(near, key=lambda one: (-one.fit, one.hit, one.span))
 
 
-def _same_matter(first: str, second: str, question: str, kind: Kind | None) -> bool:
-    """Tell whether two sentences share enough words, one of the question's among them; compared values do not count."""
-    one, two = _matter(first, kind), _matter(second, kind)
+def _same_matter(first: Statement, second: Statement, question: str, kind: Kind | None, names: Container[str]) -> bool:
+    """Tell whether two statements speak of the thing that the question names, and of the same case of it.
+
+    The thing is named in the sentence, in its headings or in the title of its document. Compared values do not count.
+
+    Args:
+        names: words that the documents mostly write with a capital letter, folded.
+    """
+    if bool(_DENIES.search(first.text)) != bool(_DENIES.search(second.text)):
+        return False
+    if kind == "number" and bool(values_of(first.text, "date")) != bool(values_of(second.text, "date")):
+        return False  # amounts change with the years
+    named = _marks(question, names)
+    if not all(named <= _terms(f"{one.context} {one.text}") for one in (first, second)):
+        return False
+    texts = [_without_values(one.text, kind) for one in (first, second)]
+    one, two = (_marks(text, names) - named for text in texts)
+    if one and two and not one & two:  # one scored against Lund, one against Oslo
+        return False
+    one, two = map(_terms, texts)
     if any(one & rivals and two & rivals and not one & two & rivals for rivals in _RIVALS):
         return False
-    shared = one & two
-    return bool(shared & set(stems(question))) and len(shared) >= SHARED_WORDS[kind] * min(len(one), len(two))
-
-
-def _at_odds(first: str, second: str) -> bool:
-    """Tell whether only one sentence denies something, or both have dates, numbers or names and none in common."""
-    if bool(_DENIES.search(first)) != bool(_DENIES.search(second)):
-        return True
-    for kind in KINDS:
-        pairs = [(a, b) for a in values_of(first, kind) for b in values_of(second, kind) if comparable(a, b, kind)]
-        if pairs and not any(agree(a, b, kind) for a, b in pairs):
-            return True
-    return False
+    asked, shared = _terms(question), one & two
+    asked = (asked - named) & (one | two) or asked  # both must say "died" if one does, and not the name alone
+    return bool(shared & asked) and len(shared) >= SHARED_WORDS * min(len(one), len(two))
 
 
 def _same_news(first: str, second: str, question: str) -> bool:
@@ -177,9 +201,28 @@ def _same_news(first: str, second: str, question: str) -> bool:
     return bool(one & two) and len(one & two) >= SHARED_NEWS * min(len(one), len(two))
 
 
-def _matter(text: str, kind: Kind | None) -> set[str]:
-    values = {stem for value in values_of(text, kind) for stem in stems(value.text)} if kind else set()
-    return set(stems(text)) - values
+def _terms(text: str) -> set[str]:
+    """Return the figures in a text and the stems of its other words."""
+    return {stem for stem in stems(text) if not stem[0].isdigit()} | set(_FIGURE.findall(text))
+
+
+def _marks(text: str, names: Container[str]) -> set[str]:
+    """Return the terms that tell a thing from its like: figures, and words written with a capital, here or mostly."""
+    capital = (word for word in words_of(text) if word.folded in names or (word.start and text[word.start].isupper()))
+    return {word.stem for word in capital if not word.stem[0].isdigit()} | set(_FIGURE.findall(text))
+
+
+def _without_values(text: str, kind: Kind | None) -> str:
+    """Return a text without its values of a kind."""
+    for value in values_of(text, kind) if kind else ():
+        text = text.replace(value.text, " ")
+    return text
+
+
+def _same_values(first: Sequence[Value], second: Sequence[Value], kind: Kind | None) -> bool:
+    """Tell whether each value of the sentence that has fewer agrees with one of the other."""
+    fewer, more = sorted((first, second), key=len)
+    return bool(fewer) and all(any(agree(a, b, kind) for b in more) for a in fewer)
 
 
 def _overlap(hits: Sequence[Hit], first: Statement, second: Statement) -> bool:
@@ -191,10 +234,13 @@ def _new_values(text: str, question: str, kind: Kind | None) -> tuple[Value, ...
     """Return the values of a sentence that the question does not hold itself."""
     if kind is None:
         return ()
-    asked = values_of(question, kind)
-    if kind == "name":  # the same name may stand in the question where names are not looked for, as its first word
-        asked = (Value(question, tuple(word.folded for word in words_of(question))),)
-    found = tuple(value for value in values_of(text, kind) if not any(agree(value, one, kind) for one in asked))
+    found = values_of(text, kind)
+    if kind == "name":
+        asked_words = {word.folded for word in words_of(question)}
+        found = tuple(value for value in found if asked_words.isdisjoint(value.key))
+    else:
+        asked = values_of(question, kind)
+        found = tuple(value for value in found if not any(agree(value, one, kind) for one in asked))
     if kind == "number":  # "how many rooms" asks for rooms, whatever else the sentence counts
         asked_units = set(stems(question))
         return tuple(value for value in found if value.key[2] in asked_units) or found

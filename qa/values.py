@@ -8,13 +8,12 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Literal
 
 from qa.words import STOPWORDS, fold, stems
 
 Kind = Literal["date", "number", "name"]
-KINDS: tuple[Kind, ...] = ("date", "number", "name")
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
@@ -23,7 +22,7 @@ _MONTHS = (
 # Without `a`, small and capital letters are one also for "ſ" and "ı", and there is no month "ſeptember" to look up.
 _MONTH = rf"(?P<month>(?a:{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.?"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
-_YEAR = r"(?P<year>1\d{3}|20\d{2})"
+_YEAR = r"(?P<year>1\d{3}|20\d{2})(?P<bc>\s+BCE?\b)?"
 _DATES = tuple(
     re.compile(pattern, re.I)
     for pattern in (
@@ -35,6 +34,12 @@ _DATES = tuple(
     )
 )
 _WEEK = re.compile(r"\bweek\s+(?:of|beginning|starting|ending)\s+(?:on\s+)?(?:the\s+)?$", re.I)
+_LOOSE = re.compile(
+    r"\b(?:about|around|ca?\b\.?|circa|roughly|nearly|perhaps|probably|possibly|before|after|by|until|till|than)\s*"
+    r"(?:the\s+)?$",
+    re.I,
+)
+_TO = re.compile(r"\s*(?:[-–—]|\b(?:to|until|till|and|or)\b)\s*", re.I)  # between the ends of a range
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -42,11 +47,13 @@ _UNITS = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBER_WORDS = {word: float(n) for n, word in enumerate(_UNITS)} | {w: 10.0 * n for n, w in enumerate(_TENS, 2)}
 _MULTIPLES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_SUFFIXES = {"k": 1e3, "m": 1e6, "bn": 1e9}  # of money only: "5m" may be five metres
 _NUMBER_WORD = rf"(?a:{'|'.join([*_NUMBER_WORDS, *_MULTIPLES])})\b"
+_DIGITS = r"(?:\d{1,3}(?:[,\s]\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _NUMBER = re.compile(
     r"(?:\b(?:(?P<about>about|around|some|roughly|approximately|nearly|almost|circa)"
     r"|(?P<over>over|more\s+than|at\s+least)|(?P<under>under|less\s+than|fewer\s+than|at\s+most|up\s+to))\s+)?"
-    rf"(?<![\w.,-])(?P<amount>[$€£]?(?:\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d:/])|\b{_NUMBER_WORD})"
+    rf"(?<![\w.,-])(?P<amount>(?:[$€£]{_DIGITS}(?:k|m|bn)\b|[$€£]?{_DIGITS}(?![\d:/])|[$€£]?\b{_NUMBER_WORD})"
     rf"(?:(?:[\s-]+|(?<=hundred)\s+and\s+|(?<=thousand)\s+and\s+){_NUMBER_WORD})*)"
     r"(?!-(?:first|second|third|[a-z]+th)\b)(?:(?P<percent>\s*%|\s+per\s?cent\b)|[\s-]+(?P<unit>[^\W\d_]+))?",
     re.I,
@@ -54,6 +61,12 @@ _NUMBER = re.compile(
 _LEAST_BARE_NUMBER = 1000.0  # a smaller number without a unit is more often a label than an amount
 _ABOUT = 0.1  # "about 50" may be this share more or less
 _PLACE = re.compile(r"\b(?:in|at|on|from|near)\s+(?:the\s+)?$", re.I)  # what follows is no person
+_TITLES = frozenset(
+    """
+    mr mrs ms miss dr doctor prof professor sir dame lord lady saint st father brother sister king queen prince princess
+    emperor pope president captain major colonel general admiral commander lieutenant sergeant
+    """.split()
+)
 _POSSESSIVE = re.compile(r"['’]s?(?=[\s-]|$)")
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
 
@@ -78,6 +91,7 @@ class Value:
 
     text: str  # as it stands in the sentence
     key: tuple[Any, ...]  # what is compared: (year, month, day, week?), (low, high, unit) or (folded words …)
+    loose: bool = False  # a date that the thing itself need not have: "before 1700", "around 1750", "1410 to 1425"
 
 
 def kind_asked_for(question: str) -> Kind | None:
@@ -100,26 +114,33 @@ def values_of(sentence: str, kind: Kind) -> tuple[Value, ...]:
             return _names(sentence)
 
 
-def comparable(first: Value, second: Value, kind: Kind | None) -> bool:
-    """Tell whether two values measure the same: numbers need the same unit."""
-    return kind != "number" or first.key[2] == second.key[2]
-
-
 def agree(first: Value, second: Value, kind: Kind | None) -> bool:
-    """Tell whether two values can both be true.
+    """Tell whether two values can be the same.
 
-    A year agrees with a day in it, a rounded number with the exact one, a surname with a full name.
+    A year agrees with a day in it, a rounded number with the exact one, a surname or an initial with a full name.
     """
     if kind == "date":
         pairs = product(_days(first.key), _days(second.key))
         return any(all(a is None or b is None or a == b for a, b in zip(*pair, strict=True)) for pair in pairs)
     if kind == "number":
-        return comparable(first, second, kind) and max(first.key[0], second.key[0]) <= min(first.key[1], second.key[1])
-    return bool(set(first.key) & set(second.key))
+        return _one_unit(first, second) and max(first.key[0], second.key[0]) <= min(first.key[1], second.key[1])
+    names = [tuple(word for word in value.key if word not in _TITLES) for value in (first, second)]
+    fewer, more = sorted(names if all(names) else (first.key, second.key), key=len)
+    return all(any(a == b or (1 in (len(a), len(b)) and a[0] == b[0]) for b in more) for a in fewer)
+
+
+def contradict(first: Value, second: Value, kind: Kind | None) -> bool:
+    """Tell whether two values cannot both be true of one thing; loose dates and numbers of different units can."""
+    comparable = _one_unit(first, second) if kind == "number" else not (first.loose or second.loose)
+    return comparable and not agree(first, second, kind)
+
+
+def _one_unit(first: Value, second: Value) -> bool:
+    return bool(first.key[2] == second.key[2])
 
 
 def _dates(sentence: str) -> tuple[Value, ...]:
-    found: dict[int, Value] = {}
+    found = []
     taken: set[int] = set()
     for pattern in _DATES:
         for match in pattern.finditer(sentence):
@@ -127,8 +148,14 @@ def _dates(sentence: str) -> tuple[Value, ...]:
                 taken.update(range(*match.span()))
                 week = _WEEK.search(sentence, 0, match.start())
                 start = week.start() if week else match.start()
-                found[start] = Value(sentence[start : match.end()], _date_key(match.groupdict(), bool(week)))
-    return tuple(found[start] for start in sorted(found))
+                found.append((start, match.end(), _date_key(match.groupdict(), bool(week))))
+    found.sort()
+    ranges = [(a, b) for (a, end, _), (b, _, _) in pairwise(found) if _TO.fullmatch(sentence, end, b)]
+    loose = {start for ends in ranges for start in ends}
+    return tuple(
+        Value(sentence[start:end], key, start in loose or bool(_LOOSE.search(sentence, 0, start)))
+        for start, end, key in found
+    )
 
 
 def _date_key(parts: dict[str, str | None], week: bool) -> tuple[int | None, int | None, int | None, bool]:
@@ -136,6 +163,8 @@ def _date_key(parts: dict[str, str | None], week: bool) -> tuple[int | None, int
     if month:
         number = str(next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()[:3])))
     year, day = parts.get("year"), parts.get("day")
+    if year and parts.get("bc"):
+        year = f"-{year}"
     return (int(year) if year else None, int(number) if number else None, int(day) if day else None, week)
 
 
@@ -155,6 +184,7 @@ def _days(key: tuple[Any, ...]) -> list[tuple[int | None, int | None, int | None
 def _numbers(sentence: str) -> tuple[Value, ...]:
     dates = [match.span() for pattern in _DATES for match in pattern.finditer(sentence)]
     found = []
+    before: re.Match[str] | None = None
     for match in _NUMBER.finditer(sentence):
         start, end = match.span("amount")
         amount, unit = match["amount"], "".join(stems(match["unit"] or ""))
@@ -165,25 +195,31 @@ def _numbers(sentence: str) -> tuple[Value, ...]:
         elif unit:
             end = match.end("unit")
         # "1500 steps" is a number although it looks like a year, but nothing else within a date is one.
-        in_date = any(a <= start < b and (not unit or b - a > len("1999")) for a, b in dates)
+        counts = unit and not (match["unit"] or "").istitle()  # as in "In 1998 Rovers had …"
+        in_date = any(a <= start < b and (not counts or b - a > len("1999")) for a, b in dates)
         number = _number(amount)
         if amount[0].isupper() and sentence[:start].rstrip()[-1:].isalnum():  # of a name, such as Deep Space Nine
             continue
         if not in_date and number < math.inf and (unit or number >= _LEAST_BARE_NUMBER):
-            found.append(Value(sentence[start:end], (*_range(number, match), unit)))
+            low, high = _range(number, match)
+            if before and _TO.fullmatch(sentence, before.end("amount"), match.start()):
+                low, start = min(low, _number(before["amount"])), before.start("amount")
+            found.append(Value(sentence[start:end], (low, high, unit)))
+        before = match
     return tuple(found)
 
 
 def _number(amount: str) -> float:
     """Return the number that digits, number words or both spell: "1,200", "1.5 million", "one hundred and five"."""
     total = current = 0.0
-    for word in re.findall(r"[\d.,]+|[a-z]+", amount.lower()):
+    multiples = _MULTIPLES | _SUFFIXES
+    for word in re.findall(r"\d+(?:[,\s]\d{3})*(?:\.\d+)?|[a-z]+", amount.lower()):
         if word == "hundred":
             current = (current or 1.0) * 1e2
-        elif word in _MULTIPLES:
-            total, current = total + (current or 1.0) * _MULTIPLES[word], 0.0
+        elif word in multiples:
+            total, current = total + (current or 1.0) * multiples[word], 0.0
         elif word != "and":
-            current += _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word.replace(",", ""))
+            current += _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(re.sub(r"[,\s]", "", word))
     return total + current
 
 
@@ -207,7 +243,7 @@ def _names(sentence: str) -> tuple[Value, ...]:
         adjoins = run and match and sentence[run[-1].end() : match.start()] in (" ", "-", ". ")
         if run and not adjoins:
             text = sentence[run[0].start() : run[-1].end()]
-            bare = _POSSESSIVE.sub("", fold(text)).replace("-", " ")
+            bare = re.sub("[-.]", " ", _POSSESSIVE.sub("", fold(text)))
             words = tuple(word for word in bare.split() if word not in STOPWORDS)
             opens_sentence = run[0].start() == 0 and len(run) == 1
             is_place = _PLACE.search(sentence, 0, run[0].start())

@@ -6,6 +6,7 @@ from qa.index import Index, open_index
 from qa.rebuild import rebuild
 from qa.settings import Settings
 from qa.vectors import Embedder
+from tests import alike
 from tests.island import AGREED, CONTRADICTED, Topic, books
 from tests.pretend import write_files
 
@@ -24,6 +25,17 @@ def island(tmp_path_factory) -> Index:
     settings = Settings(corpus=write_files(root / "corpus", books()), index=root / "index")
     rebuild(settings, force=False, progress=lambda *_: None)
     return open_index(settings.index)
+
+
+@pytest.fixture(scope="module")
+def replies_on_like_things(tmp_path_factory, embedder: Embedder) -> dict[str, Reply]:
+    """The reply to each question about bridges, clubs, novels and releases, none refused."""
+    root = tmp_path_factory.mktemp("alike")
+    settings = Settings(corpus=write_files(root / "corpus", alike.DOCUMENTS), index=root / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+    index = open_index(settings.index)
+    questions = (*alike.CONTRADICTED, *alike.AGREED)
+    return {question: answer(index, embedder, question, min_confidence=0) for question in questions}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +75,34 @@ def test_most_contradictions_are_shown(replies):
     wrong = [(topic, one) for topic in CONTRADICTED for one in found[topic.question] if not is_planted(topic, one)]
     assert not wrong
     assert sum(map(bool, found.values())) / len(CONTRADICTED) >= 0.6
+
+
+def test_like_things_do_not_contradict_each_other(replies_on_like_things):
+    """What a document says of one bridge is no word against another: one wrong one in 40 questions at most."""
+    wrong = {question for question in alike.AGREED if replies_on_like_things[question].disagreements}
+
+    assert len(alike.AGREED) >= 40
+    assert len(wrong) <= 1, wrong
+
+
+def test_contradictions_are_shown_among_like_things(replies_on_like_things):
+    """At least seven in ten of the contradictions of one thing are shown, and nothing but them."""
+    found = {
+        question: [{one.first.value, one.second.value} for one in replies_on_like_things[question].disagreements]
+        for question in alike.CONTRADICTED
+    }
+
+    assert not {
+        question: pairs for question, pairs in found.items() if pairs not in ([], [alike.CONTRADICTED[question]])
+    }
+    assert sum(map(bool, found.values())) / len(found) >= 0.7
+
+
+def test_a_contradiction_is_no_support_among_like_things(replies_on_like_things):
+    """Nobody says the same where the only other document that speaks of the thing says something else."""
+    answers = {question: replies_on_like_things[question].answer for question in alike.CONTRADICTED}
+
+    assert not {question: found for question, found in answers.items() if found and found.supported_by}
 
 
 def test_a_disagreement_cites_two_documents(island, replies):
