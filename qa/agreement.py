@@ -111,6 +111,7 @@ def _supporters(
         else:
             same = (
                 not other.values
+                and _figures(answer.text, question) == _figures(other.text, question)
                 and _same_news(answer.text, other.text, question)
                 and likeness(index.tokens, answer.sentence, other.sentence) >= SAME_MEANING
             )
@@ -199,6 +200,11 @@ def _same_news(first: str, second: str, question: str) -> bool:
     """Tell whether two sentences share enough of what the question does not say itself."""
     one, two = (set(stems(text)) - set(stems(question)) for text in (first, second))
     return bool(one & two) and len(one & two) >= SHARED_NEWS * min(len(one), len(two))
+
+
+def _figures(text: str, question: str) -> set[str]:
+    """Return the figures of a text that the question does not hold itself."""
+    return set(_FIGURE.findall(text)) - set(_FIGURE.findall(question))
 
 
 def _terms(text: str) -> set[str]:

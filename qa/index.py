@@ -47,12 +47,13 @@ from qa.keywords import KeywordIndex, read_keywords, write_keywords
 from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
+from qa.spelling import is_english
 from qa.storage import Lines, WordTable, mapped_array, to_json, write_lines, write_table
 from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
 
-FORMAT = 4  # goes up with everything that changes what a generation holds or how
+FORMAT = 5  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -316,21 +317,36 @@ def _write_keyword_index(root: Path, parts: Parts) -> None:
     for question in parts.questions:
         attached.setdefault(question.passage, []).append(question.text)
     vocabulary: Counter[str] = Counter()
-    capitals: Counter[str] = Counter()  # how many times more a word has a capital letter than not
+    capitals: Counter[str] = Counter()  # how many times more a word has a capital letter than not, but for openings
+    opening: set[str] = set()  # words with a capital letter that a sentence, item or cell begins with
     numbers: dict[str, int] = {}  # of the stems, in the order in which they come: always the same
     texts = []
     for row, passage in enumerate(parts.passages):
         text = passage.context + passage.text
         words = words_of(text)
         vocabulary.update({word.folded for word in words})
+        openings = {start - passage.start + len(passage.context) for start, _ in passage.sentences}
         for word in words:
-            if word.start >= len(passage.context):  # headings write much with a capital
+            if word.start < len(passage.context):
+                continue  # headings write much with a capital
+            if not _opens(text, word.start, openings):
                 capitals[word.folded] += 1 if text[word.start].isupper() else -1
+            elif text[word.start].isupper():
+                opening.add(word.folded)
         words += [word for text in attached.get(row, ()) for word in words_of(text)]
         texts.append(array("i", [numbers.setdefault(word.stem, len(numbers)) for word in words]))
     write_table(root / "vocabulary.txt", vocabulary)
-    write_table(root / "names.txt", {word: vocabulary[word] for word, more in capitals.items() if more > 0})
+    names = {word for word, more in capitals.items() if more > 0}
+    names |= {word for word in opening - capitals.keys() if not is_english(word)}
+    write_table(root / "names.txt", {word: vocabulary[word] for word in names})
     write_keywords(root, texts, numbers)
+
+
+def _opens(text: str, at: int, openings: set[int]) -> bool:
+    """Tell whether nothing but signs stands between a place and where a sentence or the cell of a table begins."""
+    while at not in openings and at > 0 and not text[at - 1].isalnum() and text[at - 1] != "|":
+        at -= 1
+    return at in openings or text[at - 1 : at] == "|"
 
 
 # ---------------------------------------------------------------------------------------------------- opening

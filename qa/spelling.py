@@ -15,7 +15,7 @@ from rapidfuzz.process import extract
 
 from qa.storage import WordTable
 from qa.weights import ENGLISH_WORDS, verified
-from qa.words import Word, words_of
+from qa.words import words_of
 
 MIN_LETTERS = 5  # shorter words have too many neighbours
 _LETTERS_FOR_TWO_SLIPS = 8
@@ -42,7 +42,7 @@ def correct(
         common: words that are no slip wherever they stand (the vocabulary of the token encoder).
     Source: optimal string alignment distance, which counts a swap of neighbours as one slip (Damerau, 1964).
     """
-    english = _english_words()  # also when no word needs it, so that its loss comes up before a question does
+    _english_words()  # also when no word needs it, so that its loss comes up before a question does
     corrections, parts, last = [], [], 0
     for word in words_of(question):
         typed = question[word.start : word.end]
@@ -50,7 +50,7 @@ def correct(
             continue
         is_name = word.start > 0 and typed[0].isupper() and not question.isupper()
         replacement = (
-            None if _is_used(word, english) else _nearest(word.folded, names if is_name else vocabulary, is_name)
+            None if is_english(word.folded) else _nearest(word.folded, names if is_name else vocabulary, is_name)
         )
         if replacement:
             replacement = replacement.capitalize() if typed[0].isupper() else replacement
@@ -75,8 +75,10 @@ def _nearest(word: str, known_words: WordTable, is_name: bool) -> str | None:
     return min(likely)[2] if likely else None
 
 
-def _is_used(word: Word, english: mmap.mmap) -> bool:
-    line = f"\n{word.folded} ".encode()
+def is_english(word: str) -> bool:
+    """Tell whether a folded word is one of those in common use in English."""
+    english = _english_words()
+    line = f"\n{word} ".encode()
     at = english.find(line, 0)
     return at >= 0 and int(english[at + len(line) : english.find(b"\n", at + 1)]) >= _LEAST_USE
 

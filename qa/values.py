@@ -68,6 +68,7 @@ _TITLES = frozenset(
     """.split()
 )
 _POSSESSIVE = re.compile(r"['’]s?(?=[\s-]|$)")
+_QUOTES = ('"', "“", "”", "„", "«", "»")
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
 
 # "When" asks only before a verb, or where nothing else does: not in "What does she say when he leaves?".
@@ -247,7 +248,8 @@ def _names(sentence: str) -> tuple[Value, ...]:
             words = tuple(word for word in bare.split() if word not in STOPWORDS)
             opens_sentence = run[0].start() == 0 and len(run) == 1
             is_place = _PLACE.search(sentence, 0, run[0].start())
-            if words and not opens_sentence and not is_place:
+            is_title = sentence[: run[0].start()].endswith(_QUOTES) and sentence.startswith(_QUOTES, run[-1].end())
+            if words and not opens_sentence and not is_place and not is_title:
                 found.append(Value(text, words))
             run = []
         if match:

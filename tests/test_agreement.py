@@ -162,10 +162,15 @@ def test_who_says_something_else_does_not_support(replies, question):
             "The old bridge was destroyed in 1913, because the river rose after the snow melted.",
             "The old bridge was destroyed in 1950, because the river rose after the snow melted.",
         ),
+        (
+            "What is the address of the office?",
+            "The address of the project office is 14 Quay Street.",
+            "The address of the project office is 27 Quay Street.",
+        ),
     ],
 )
 def test_who_says_the_opposite_does_not_support(tmp_path, write, embedder: Embedder, question, first, second):
-    """A denial, or another date, takes the support away that the shared words seem to give; equal words support."""
+    """A denial, or another figure, takes the support away that the shared words seem to give; equal words support."""
 
     def supported_by(texts):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -177,6 +182,21 @@ def test_who_says_the_opposite_does_not_support(tmp_path, write, embedder: Embed
 
     assert supported_by({"a.md": first, "b.md": second}) == ()
     assert supported_by({"a.md": first, "b.md": f"It is known: {first}"}) == (2,)
+
+
+def test_words_that_only_open_a_list_item_are_no_names(tmp_path, write, embedder: Embedder):
+    """A document that says "Long trousers …" does not make "long" of "How long …?" a thing that both must name."""
+    texts = {
+        "a.md": "The warranty lasts three years from the day of purchase.",
+        "b.md": "The warranty lasts two years from the day of purchase.",
+        "c.md": "- Long trousers keep ticks away.\n- Short ones do not.",
+    }
+    settings = Settings(corpus=write(tmp_path / "corpus", texts), index=tmp_path / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+
+    reply = answer(open_index(settings.index), embedder, "How long does the warranty last?", min_confidence=0)
+
+    assert len(reply.disagreements) == 1
 
 
 def test_nobody_supports_what_they_contradict(replies):

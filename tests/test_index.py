@@ -28,7 +28,7 @@ from qa.words import stems, words_of
 
 CORPUS = {
     "a.md": "# Light\n\nThe light burns, it burns.\n\n<!-- questions:\n- Does the lamp burn?\n-->\n\n## E\n\nOut.",
-    "b.txt": "Soup is cold. Bread is warm. " * 60,
+    "b.txt": "Soup is cold. The bread of Ystad is warm. " * 60,
 }
 
 
@@ -298,3 +298,28 @@ def test_signals_of_a_hit_are_cosines_of_the_stored_vectors(tiny_index):
         ]
         cosines = [float(tiny_index.vectors.reconstruct(int(row)) @ vector) for row in own]
         assert hit.signals.sentence == pytest.approx(max(cosines), abs=1e-5)
+
+
+def test_names_are_words_that_are_written_with_a_capital_within_sentences(tmp_path, write, pretend_models):
+    """What only opens a sentence, an item or a cell is one if it is no English word; headings do not count."""
+    text = """# Notes on Copper
+
+Tall trees stand at the mill of Penderby. Skagen is far. The Mill is old, the mill is small.
+
+- Long ladders lean there.
+- Zebulon waits.
+
+| Word | Meaning |
+|---|---|
+| Rope | Warm wool from Ystad |
+"""
+    settings = Settings(corpus=write(tmp_path / "corpus", {"a.md": text}), index=tmp_path / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+
+    names = open_index(settings.index).names
+
+    assert {word for word in words_in(text) if word in names} == {"penderby", "skagen", "zebulon", "ystad"}
+
+
+def words_in(text):
+    return {word.folded for word in words_of(text)}

@@ -221,11 +221,13 @@ def test_only_numbers_of_one_unit_contradict():
         ("Goats belonged to O'Brien and Jean-Luc Picard.", ["O'Brien", "Jean-Luc Picard"]),
         ("It was built by Dr. Émile Šimek.", ["Dr. Émile Šimek"]),
         ("She was seen in Paris and came from the North.", []),
+        ('They say that Dax and Bashir were in the pilot “Emissary” and in "What You Leave".', ["Dax", "Bashir"]),
+        ("“Kira was late,” he said.", ["Kira"]),
         ("Nobody knows.", []),
     ],
 )
 def test_names(sentence, found):
-    """Runs of capitalised words are names, but for a lone first word and for places after "in" or "from"."""
+    """Runs of capitalised words are names, but for a lone first word, places after "in" or "from", and titles."""
     assert texts(sentence, "name") == found
 
 
