@@ -18,7 +18,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from qa.errors import BadQuestion, BadQuote, BadSetting, CorpusError, FeedbackRefused, NoSuchDocument, QAError
-from qa.settings import Settings, from_environment
+from qa.settings import Settings, from_environment, unknown_variables
 
 FINE, NEGATIVE, USAGE, NO_INDEX = 0, 1, 2, 3
 _USAGE_ERRORS = (BadQuestion, BadQuote, BadSetting, CorpusError, FeedbackRefused, NoSuchDocument)
@@ -31,6 +31,8 @@ index_option = click.option(
 
 def _settings(**options: Any) -> Settings:
     """Return the settings of the environment with the options that were given on the command line."""
+    for name, meant in unknown_variables().items():
+        click.echo(f"qa: {name} sets nothing{f'; is {meant} meant?' if meant else ''}", err=True)
     return replace(from_environment(), **{name: value for name, value in options.items() if value is not None})
 
 
@@ -188,7 +190,7 @@ def rollback(index: Path | None) -> None:
 @index_option
 @_reports_errors
 def doctor(corpus: Path | None, as_json: bool, index: Path | None) -> None:
-    """Examine settings, versions, weights, disk, index, documents and every passage; exit with 1 on a fault."""
+    """Examine settings, versions, weights, disk, feedback, index, documents and passages; exit with 1 on a fault."""
     from qa.doctor import State, examine, finding_to_text, findings_to_json
 
     findings = []

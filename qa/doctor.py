@@ -19,13 +19,14 @@ from filelock import FileLock, Timeout
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from qa import feedback
 from qa.corpus import read_corpus
 from qa.encoders import WORKERS, token_encoder
-from qa.errors import BadQuestion, IndexUnusable, QAError
+from qa.errors import BadQuestion, FeedbackRefused, IndexUnusable, QAError
 from qa.explain import explain
-from qa.index import Index, check_model, generation_folder, open_generation, open_index, read_pointer
+from qa.index import Index, check_model, generation_folder, open_generation, open_index
 from qa.passages import Passage
-from qa.rebuild import Progress, cut
+from qa.rebuild import Progress, cut, usable_pointer
 from qa.rollback import NOTHING_BEFORE
 from qa.search import MAX_QUESTION_CHARS, search
 from qa.settings import OFF, Settings
@@ -70,6 +71,7 @@ def examine(settings: Settings, progress: Progress) -> Iterator[Finding]:
     yield from _guarded("versions", _versions)
     yield from _guarded("weights", partial(_weights, embedder))
     yield from _guarded("disk", partial(_disk, settings.index))
+    yield from _guarded("feedback", partial(_feedback, settings.feedback))
     yield from _guarded("rollback", partial(_rollback, settings.index, embedder))
     try:
         index = open_index(settings.index)
@@ -213,7 +215,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
         return
     if _is_locked(folder / ".lock"):
         yield Finding("disk", State.NOTE, f"a rebuild of {folder} is running")
-    pointer = read_pointer(folder)
+    pointer = usable_pointer(folder)
     files = generation_folder(folder, pointer.current).rglob("*") if pointer else iter(())
     # Twice: a rebuild of the same documents writes the generation anew beside itself before it takes its place, and the
     # one before stays.
@@ -224,6 +226,19 @@ def _disk(folder: Path) -> Iterator[Finding]:
         yield Finding("disk", State.FAULT, message)
     else:
         yield Finding("disk", State.OK, f"{_mb(free)} free, a rebuild may need {_mb(needed)}")
+
+
+def _feedback(path: Path) -> Iterator[Finding]:
+    """Say whether verdicts could be kept."""
+    if path == feedback.OFF:
+        yield Finding("feedback", State.OK, "off: nobody is asked for a verdict")
+        return
+    try:
+        feedback.check_writable(path)
+    except FeedbackRefused as error:
+        yield Finding("feedback", State.NOTE, str(error))  # questions are answered all the same
+    else:
+        yield Finding("feedback", State.OK, f"verdicts on answers can be kept in {path}")
 
 
 def _is_locked(lock: Path) -> bool:
@@ -245,8 +260,8 @@ def _mb(size: int) -> str:
 
 def _rollback(folder: Path, embedder: Embedder) -> Iterator[Finding]:
     """Say whether `qa rollback` would succeed. A fault here hurts nobody yet, and the next changed rebuild ends it."""
-    pointer = read_pointer(folder)
-    if pointer is None:
+    pointer = usable_pointer(folder)
+    if pointer is None:  # what is wrong with a damaged one is said of the index
         return
     if pointer.previous is None:
         yield Finding("rollback", State.OK, "there is no generation before the current one")

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from qa.errors import FeedbackRefused, TooMany
 
@@ -60,12 +61,36 @@ def store(path: Path, feedback: Feedback) -> None:
         raise FeedbackRefused(f"the verdict could not be kept in {path}: {error}") from error
 
 
+def check_writable(path: Path) -> None:
+    """Find out before the first verdict whether one could be kept; nothing is written, not even an empty file.
+
+    Raises:
+        FeedbackRefused: none could.
+    """
+    if path == OFF:
+        return
+    try:
+        with TemporaryFile(dir=path.parent):  # SQLite needs a file of its own beside the database
+            pass
+        if path.exists():
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5)) as database:
+                database.execute("BEGIN IMMEDIATE")
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FeedbackRefused(
+            f"verdicts on answers cannot be kept in {path} ({reason}); "
+            "name another file with QA_FEEDBACK, or set it to off"
+        ) from error
+
+
 def read(path: Path) -> Iterator[Feedback]:
     """Yield every verdict, oldest first.
 
     Raises:
         FeedbackRefused: the file is missing or no feedback database.
     """
+    if path == OFF:
+        raise FeedbackRefused("QA_FEEDBACK is off, so that no verdicts are kept; it can name the file that keeps them")
     if not path.is_file():
         raise FeedbackRefused(f"there is no feedback in {path}; QA_FEEDBACK names the file")
     try:

@@ -104,6 +104,8 @@ def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
     """
     began = perf_counter()
     try:
+        if settings.index.exists() and not settings.index.is_dir():
+            raise IndexUnusable(f"{settings.index} is no folder", "--index (QA_INDEX) must name one")
         settings.index.mkdir(parents=True, exist_ok=True)
         with FileLock(settings.index / ".lock", timeout=0):
             return _rebuild(settings, force, progress, began)
@@ -123,7 +125,7 @@ def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) 
     if not content.passages:
         raise CorpusError(f"the documents in {settings.corpus} hold headings but no text below them")
     manifest = _manifest(content, embedder)
-    pointer = _usable_pointer(settings.index)
+    pointer = usable_pointer(settings.index)
     current = None if force or pointer is None else _open_if_sound(settings.index, pointer.current, pointer.built_at)
     embedded = 0
     changed = current is None or current.manifest.id != manifest.id
@@ -140,7 +142,7 @@ def _rebuild(settings: Settings, force: bool, progress: Progress, began: float) 
             write_pointer(settings.index, moved)
         except BaseException:
             # What is half done is of no use, and a full disk is not left full. The pointer may have moved already.
-            _tidy(settings.index, _usable_pointer(settings.index))
+            _tidy(settings.index, usable_pointer(settings.index))
             raise
         _tidy(settings.index, moved)
     return Summary(
@@ -209,7 +211,7 @@ def _tidy(folder: Path, pointer: Pointer | None) -> None:
     remove_generations_except(folder, [pointer.current, pointer.previous or ""] if pointer else None)
 
 
-def _usable_pointer(folder: Path) -> Pointer | None:
+def usable_pointer(folder: Path) -> Pointer | None:
     """Return the pointer; a damaged one counts as none, since a rebuild is what mends it."""
     try:
         return read_pointer(folder)

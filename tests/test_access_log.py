@@ -219,10 +219,10 @@ def request_id_of_reply(port: int, path: str, *, sent: str) -> str:
 
 
 def test_the_log_of_the_server_is_json_throughout(tmp_path, site_settings):
-    """All that `qa serve` logs is JSON on stdout: requests, the watcher's errors; stderr has the address alone."""
+    """All that `qa serve` logs is JSON on stdout: what is wrong at the start, requests, the watcher's errors."""
     index = shutil.copytree(site_settings.index, tmp_path / "index")
     variables = {name: value for name, value in os.environ.items() if not name.startswith("QA_")}
-    variables["PYTHONPATH"] = str(Path(__file__).parents[1])
+    variables |= {"PYTHONPATH": str(Path(__file__).parents[1]), "QA_FEEDBACK": str(tmp_path / "none" / "f.sqlite")}
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", "from qa.cli import main; main()", "serve", "--index", index, "--port", "0"],
@@ -258,5 +258,8 @@ def test_the_log_of_the_server_is_json_throughout(tmp_path, site_settings):
     assert [line["status"] for line in requests] == [200, 200, 400, 404, 404]
     assert [line.get("reply") for line in requests] == ["answered", "answered", None, None, None]
     assert "Skagen" not in (tmp_path / "out").read_text()
-    assert [(line["logger"], line["level"]) for line in lines if line not in requests] == [("qa.service", "ERROR")]
+    first, last = (line for line in lines if line not in requests)
+    assert (first["logger"], first["level"]) == ("web.server", "ERROR")
+    assert first["message"].startswith("verdicts on answers cannot be kept in ")
+    assert (last["logger"], last["level"]) == ("qa.service", "ERROR")
     assert (tmp_path / "err").read_text() == f"Serving on http://127.0.0.1:{port}\n"

@@ -162,11 +162,18 @@ def test_the_default_folders_are_those_below_the_current_one(qa, tmp_path, write
     assert open_index(tmp_path / "index").manifest.documents == 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("QA_PORT", "http"), ("QA_MIN_CONFIDENCE", "2"), ("QA_THREADS", "0")])
-@pytest.mark.parametrize("command", [["rebuild"], ["serve"], ["ask", "Who?"], ["verify"], ["documents"]])
+@pytest.mark.parametrize(("name", "value"), [("QA_PORT", "http"), ("QA_THREADS", "0"), ("QA_RATE_LIMIT", "often")])
+@pytest.mark.parametrize("command", [["rebuild"], ["serve"], ["ask", "Who?"], ["verify"], ["documents"], ["doctor"]])
 def test_a_bad_variable_is_wrong_usage(qa, command, name, value):
     """A variable that cannot be used exits with 2 and one line that names it, whatever the command."""
     assert only_line(qa(*command, code=2, **{name: value}).stderr).startswith(f"qa: {name} is ")
+
+
+def test_a_misspelt_variable_is_told(qa, tmp_path, write, pretend_models):
+    """It sets nothing, which one line on stderr says; the command goes on."""
+    result = qa("rebuild", "--corpus", corpus_of(write, tmp_path / "c"), QA_THREAD=3)
+
+    assert only_line(result.stderr) == "qa: QA_THREAD sets nothing; is QA_THREADS meant?"
 
 
 def test_a_missing_corpus_is_wrong_usage(qa, tmp_path):

@@ -32,6 +32,18 @@ def test_each_command_is_in_the_readme(command):
     assert f"`qa {command}" in README
 
 
+@pytest.mark.parametrize(
+    "record", ["Ask", "Reply", "Answer", "Passage", "Explanation", "WhyNot", "Suggestion", "Listed"]
+)
+def test_each_field_of_the_interface_is_in_its_docs(record, client):
+    """docs/api.md names every field that is sent or replied, alone or as part of another one."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    described = client.get("/api/v1/openapi.json").get_json()["components"]["schemas"][record]
+
+    for name in described["properties"]:
+        assert re.search(rf"[`.]{name}`", page), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page):
     """Every relative link and picture of the documentation exists."""

@@ -20,7 +20,7 @@ from tests.pretend import PretendEmbedder, write_files
 
 pytestmark = pytest.mark.model
 
-CHECKS = ["settings", "versions", "weights", "disk", "rollback", "index", "citations", "documents", "passages"]
+CHECKS = "settings versions weights disk feedback rollback index citations documents passages".split()
 
 
 def examined(settings: Settings, *, fault: str = "") -> dict[str, Finding]:
@@ -131,14 +131,11 @@ def test_a_pointer_to_nothing_is_a_fault(settings):
     assert "manifest.json is missing; run: qa rebuild" in examined(settings, fault="index")["index"].message
 
 
-def test_a_damaged_pointer_is_a_fault_of_all_who_follow_it(settings):
-    """A pointer that cannot be read is named."""
+def test_a_damaged_pointer_is_one_fault(settings):
+    """A pointer that cannot be read is named once, though several checks follow it."""
     (settings.index / "CURRENT").write_bytes(b"\xff\x00")
 
-    findings = [one for one in examine(settings, lambda *_: None) if one.state is State.FAULT]
-
-    assert {one.check for one in findings} == {"disk", "rollback", "index"}
-    assert all("CURRENT cannot be read" in one.message for one in findings)
+    assert "CURRENT cannot be read" in examined(settings, fault="index")["index"].message
 
 
 def test_an_index_of_other_weights_is_a_fault(tmp_path, monkeypatch):
@@ -229,6 +226,20 @@ def test_a_folder_that_cannot_be_written_is_a_note():
 
     assert found.state is State.NOTE
     assert found.message.startswith("/proc cannot be written (")
+
+
+def test_verdicts_that_cannot_be_kept_are_a_note(settings, tmp_path):
+    """No folder for the file, or a file of something else; what is asked of nobody need not be kept."""
+    other = tmp_path / "notes.txt"
+    other.write_text("These are notes. " * 100, encoding="utf-8")
+    for path, reason in ((tmp_path / "no" / "f.sqlite", "No such file or directory"), (other, "not a database")):
+        found = examined(replace(settings, feedback=path))["feedback"]
+        assert found.state is State.NOTE
+        assert found.message.startswith(f"verdicts on answers cannot be kept in {path} (")
+        assert reason in found.message
+
+    assert examined(replace(settings, feedback=Path("off")))["feedback"].state is State.OK
+    assert other.read_text(encoding="utf-8") == "These are notes. " * 100
 
 
 def test_a_rebuild_that_runs_is_told(settings):

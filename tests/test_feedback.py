@@ -108,3 +108,10 @@ def test_the_export_of_nothing_says_which_file_is_missing(tmp_path):
 
     assert result.exit_code == 2
     assert str(path) in result.stderr
+
+
+def test_the_export_says_when_feedback_is_off():
+    """Which is no name of a file."""
+    result = CliRunner().invoke(main, ["feedback", "export"], env={"QA_FEEDBACK": "off"})
+
+    assert (result.exit_code, result.stderr.partition(",")[0]) == (2, "qa: QA_FEEDBACK is off")

@@ -296,6 +296,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, settings, pretend_mo
         run(replace(settings, index=tmp_path / "file" / "index"))
 
 
+def test_an_index_that_is_a_file_is_named(tmp_path, settings, pretend_models):
+    """It is told that it must be a folder, and stays as it is."""
+    path = tmp_path / "file"
+    path.write_text("x", encoding="utf-8")
+
+    with pytest.raises(IndexUnusable, match=r"file is no folder; --index \(QA_INDEX\) must name one$"):
+        run(replace(settings, index=path))
+    assert path.read_text(encoding="utf-8") == "x"
+
+
 def test_a_full_disk_leaves_the_old_index(settings, write, pretend_models, monkeypatch):
     """When the disk is full halfway, that is an error, the index stays, and the next rebuild succeeds and cleans up."""
     old = run(settings).generation

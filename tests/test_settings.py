@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import BadSetting
-from qa.settings import Settings, from_environment, variable
+from qa.settings import Settings, from_environment, unknown_variables, variable
 
 
 def test_without_variables_the_defaults_hold():
@@ -18,6 +18,8 @@ def test_each_setting_has_a_variable():
     values = {"QA_PORT": "80", "QA_THREADS": "2", "QA_MIN_CONFIDENCE": "0.25", "QA_MAX_DOCUMENT_BYTES": "7"}
     values |= {"QA_LOG_QUESTIONS": "true", "QA_MAX_DOCUMENT_SECONDS": "9", "QA_CACHE": "9"}
     values |= {"QA_TRUSTED_PROXIES": "1", "QA_QUEUE": "3", "QA_QUEUE_SECONDS": "1.5", "QA_QUESTION_SECONDS": "2.5"}
+    values |= {"QA_RATE_LIMIT": "1/day", "QA_CORS_ORIGINS": "*"}
+    values |= dict.fromkeys(["QA_TOKENS_SHA256", "QA_METRICS_TOKEN_SHA256"], "a" * 64)
 
     for spec in fields(Settings):
         raw = values.get(variable(spec.name), "elsewhere")
@@ -76,3 +78,19 @@ def test_settings_from_the_command_line_are_checked_too():
     """A bad value fails where the settings are made, not at the first use."""
     with pytest.raises(BadSetting, match="QA_PORT is 70000"):
         Settings(port=70_000)
+
+
+def test_names_of_the_service_are_those_that_a_request_can_hold():
+    """A scheme, a port or a path would fit no request: every one would be refused."""
+    for good in ("*", "docs.example.org", "Localhost, 127.0.0.1,::1", "my_host,*"):
+        assert Settings(hosts=good).hosts == good
+    for bad in ("http://docs.example.org", "docs.example.org:8443", "a/b", "a b", "a,", "[::1]", "cafe:8443", "é.org"):
+        with pytest.raises(BadSetting, match=r"^QA_HOSTS is '.*'; it must list names such as docs\.example\.org"):
+            Settings(hosts=bad)
+
+
+def test_a_variable_that_sets_nothing_is_found():
+    """With the one that is most like it; variables of other programs are left alone."""
+    environment = {"QA_THREAD": "3", "QA_XYZ": "", "QA_PORT": "1", "QAT": "x", "PATH": "/bin"}
+
+    assert unknown_variables(environment) == {"QA_THREAD": "QA_THREADS", "QA_XYZ": ""}

@@ -112,10 +112,11 @@ _BY_STATUS = {
     )
 }
 _KEPT_HEADERS = ("Allow", "Content-Range")
+_WHOLE = "(the log of the server has the whole command)"
 # Messages of other errors name folders and files of the server, which are nothing to those who ask.
 _PUBLIC = {
-    errors.IndexMissing: "there is no index to answer from yet; run: qa rebuild",
-    errors.IndexUnusable: "the index is damaged or was made with other settings; run: qa rebuild --force",
+    errors.IndexMissing: f"there is no index to answer from yet {_WHOLE}; run: qa rebuild",
+    errors.IndexUnusable: f"the index is damaged or was made with other settings {_WHOLE}; run: qa rebuild --force",
     errors.ModelError: "the weights of a model are missing or damaged; the log of the server names them",
 }
 

@@ -1,7 +1,6 @@
 """Who may ask, how often, under which name and from which other sites. All but the names is off unless configured."""
 
 import math
-import re
 import time
 from urllib.parse import urlsplit
 
@@ -9,31 +8,24 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from flask_limiter import HeaderNames, Limiter, RequestLimit
 from flask_limiter.util import get_remote_address
-from limits import parse_many
 from werkzeug.exceptions import BadHost
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from qa.errors import BadSetting, TooMany
-from qa.settings import OFF, Settings, variable
+from qa.errors import TooMany
+from qa.settings import ANY, OFF, Settings, listed, variable
 from web.health import PROBES
 from web.openapi import DESCRIPTION
 from web.problems import BAD_REQUEST, UNAUTHORIZED, problem_response
-from web.tokens import is_known, read_digests
+from web.tokens import is_known
 
-_ANY = "*"
 _API, _METRICS = "/api/", "/metrics"
 _QUESTIONS = ("api.ask_by_get", "api.ask_by_post", "api.why_not")
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _CORS_SECONDS = 3600  # a browser need not ask again for so long
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - no names; a service that listens there is asked under others
 
 
 def protect(app: Flask, settings: Settings) -> None:
-    """Add to every request the checks that the settings ask for.
-
-    Raises:
-        BadSetting: one of them cannot be used.
-    """
+    """Add to every request the checks that the settings ask for."""
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
@@ -51,13 +43,13 @@ def _check_host(app: Flask, settings: Settings) -> None:
     Citations hold the name, and without the check a page of somebody else, whose name is made to lead here, could read
     the documents with the browser of a person who may. Werkzeug has such a check, but none that takes IPv6 addresses.
     """
-    names = {name.strip().lower() for name in settings.hosts.split(",")}
+    names = set(listed(settings.hosts))
     if settings.host not in _WILDCARDS:
         names.add(settings.host.lower())
 
     def check() -> Response | None:
         # A probe asks by whatever address the service has, and its answer holds nothing.
-        is_known = _ANY in names or request.path in (*PROBES, _METRICS) or _name_in(request.host) in names
+        is_known = ANY in names or request.path in (*PROBES, _METRICS) or _name_in(request.host) in names
         if is_known and not isinstance(request.routing_exception, BadHost):
             return None
         # Never a page: without a usable name there are no addresses to put into it.
@@ -78,11 +70,8 @@ def _name_in(host: str) -> str:
 def _check_tokens(app: Flask, settings: Settings) -> None:
     """Ask for a token before the JSON interface and before the metrics, where one is configured."""
     wanted = {
-        prefix: read_digests(value, variable(name))
-        for prefix, name, value in (
-            (_API, "tokens_sha256", settings.tokens_sha256),
-            (_METRICS, "metrics_token_sha256", settings.metrics_token_sha256),
-        )
+        prefix: listed(value)
+        for prefix, value in ((_API, settings.tokens_sha256), (_METRICS, settings.metrics_token_sha256))
         if value != OFF
     }
 
@@ -106,12 +95,6 @@ def _check_tokens(app: Flask, settings: Settings) -> None:
 
 def _limit_rate(app: Flask, rate: str) -> None:
     """Let each address ask only so many questions in a time, counted together over page and JSON interface."""
-    try:
-        parse_many(rate)
-    except ValueError as error:
-        raise BadSetting(
-            f"{variable('rate_limit')} is {rate!r}; it must be a number and a time such as 60/minute or 1000/day"
-        ) from error
 
     def is_free() -> bool:
         asks = request.endpoint in _QUESTIONS or (request.endpoint == "pages.home" and "q" in request.args)
@@ -119,7 +102,7 @@ def _limit_rate(app: Flask, rate: str) -> None:
 
     def refuse(limit: RequestLimit) -> None:
         seconds = max(1, math.ceil(limit.reset_at - time.time()))
-        raise TooMany(f"from one address, {limit.limit} questions are answered; try again in {seconds} s", seconds)
+        raise TooMany(f"questions from one address are limited to {limit.limit}; try again in {seconds} s", seconds)
 
     Limiter(
         get_remote_address,
@@ -136,15 +119,9 @@ def _limit_rate(app: Flask, rate: str) -> None:
 
 def _open_to_origins(app: Flask, origins: str) -> None:
     """Let scripts of other sites use the JSON interface."""
-    listed = [origin.strip().lower() for origin in origins.split(",")]
-    if listed != [_ANY] and not all(_ORIGIN.fullmatch(origin) for origin in listed):
-        raise BadSetting(
-            f"{variable('cors_origins')} is {origins!r}; it must list origins such as https://example.org, separated "
-            "by commas, or be * for all"
-        )
     CORS(
         app,
-        resources={f"{_API}.*": {"origins": listed}},
+        resources={f"{_API}.*": {"origins": listed(origins)}},
         methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=[

@@ -4,12 +4,14 @@ import ctypes
 import logging
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress.server import BaseWSGIServer, create_server
 
 from qa.errors import QAError
+from qa.feedback import check_writable
 from qa.service import Service
 from qa.settings import Settings
 from web.access_log import log_as_json
@@ -28,16 +30,17 @@ def serve(settings: Settings) -> None:
     """Serve until the process is told to end.
 
     An index that is missing or unusable is no reason to stop: the page says what is wrong, and the index is taken over
-    as soon as it is mended.
+    as soon as it is mended. Nor is a file of verdicts that cannot be written.
     """
     log_as_json()
     _share_memory()
     service = Service(settings)
     app = create_app(service)
-    try:
-        service.open()
-    except QAError as error:
-        _log.error("%s", error)
+    for prepare in (service.open, partial(check_writable, settings.feedback)):
+        try:
+            prepare()
+        except QAError as error:
+            _log.error("%s", error)
     service.watch()
     warm_up(app)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a moment
