@@ -14,6 +14,7 @@ from qa.quotes import lasting_link
 from qa.search import MAX_K, Hit, Query, best_sentence, search
 from qa.sentences import Span
 from qa.timing import Stopwatch
+from qa.values import kind_asked_for, values_of
 from qa.vectors import Embedder
 from qa.words import words_of
 
@@ -132,7 +133,7 @@ def answer(
     return Reply(
         query=found.query,
         status=Status.ANSWERED if chosen else Status.NOT_IN_DOCUMENTS,
-        answer=_answer(passages, *chosen, compared) if chosen and compared else None,
+        answer=_answer(found.query, passages, *chosen, compared) if chosen and compared else None,
         confidence=confidence,
         disagreements=_disagreements(passages, compared) if compared else (),
         passages=passages,
@@ -155,10 +156,15 @@ def _choose(passages: tuple[CitedPassage, ...]) -> tuple[int, int] | None:
     return place, best_sentence(passages[place].hit)
 
 
-def _answer(passages: tuple[CitedPassage, ...], place: int, sentence: int, compared: Comparison) -> Answer:
+def _answer(
+    query: Query, passages: tuple[CitedPassage, ...], place: int, sentence: int, compared: Comparison
+) -> Answer:
     """Return the answer that a sentence makes."""
     cited = passages[place]
-    start, end = extent(cited.document, cited.hit.passage, cited.hit.sentence_scores, sentence)
+    passage, kind = cited.hit.passage, kind_asked_for(query.searched)
+    start, end = passage.sentences[sentence]
+    gives_value = kind is not None and bool(values_of(cited.document.text[start:end], kind))
+    start, end = extent(cited.document, passage, cited.hit.sentence_scores, sentence, gives_value=gives_value)
     return Answer(
         text=cited.document.text[start:end],
         passage=cited.rank,

@@ -19,13 +19,14 @@ def leads_up(document: Document, above: Block, below: Block) -> bool:
         return True
     if above.kind == "item" and not (below.kind == "item" and _is_within(below, above)):
         return False
-    explains = below.kind not in ("paragraph", "item") or not is_label(document, below)
-    return is_label(document, above) and (explains or _column(document, above) < _column(document, below))
+    return is_label(document, above) and (
+        below.kind != "paragraph" or _is_deeper(document, below, above) or _explains(document, below, above)
+    )
 
 
 def is_label(document: Document, block: Block) -> bool:
     """Tell whether a block is a question, or so short and without a full stop that it cannot stand for itself."""
-    text = document.text[block.content : block.end].rstrip(_CLOSING)
+    text = _unclosed(document, block)
     if text.endswith(_QUESTION):
         return True
     is_fragment = not text.endswith((":", *_FULL_STOP)) and ": " not in text  # "Length: 300 m" says enough
@@ -40,6 +41,25 @@ def is_named_quotation(document: Document, above: Block, below: Block) -> bool:
 def _is_within(below: Block, item: Block) -> bool:
     """Tell whether an item goes on with the one above, as a paragraph or list of that one."""
     return below.level > item.level or (below.level == item.level and below.content == below.start)
+
+
+def _is_deeper(document: Document, below: Block, above: Block) -> bool:
+    """Tell whether a block is set deeper, as the description of a term is."""
+    return above.level < below.level or _column(document, above) < _column(document, below)
+
+
+def _explains(document: Document, below: Block, above: Block) -> bool:
+    """Tell whether a paragraph answers the question above it, or says enough to be more than the next of many lines."""
+    text = _unclosed(document, below)
+    if text.endswith(_QUESTION):
+        return False
+    is_answer = _unclosed(document, above).endswith(_QUESTION)
+    return is_answer or len(text) > LABEL_CHARS or text.endswith((":", *_FULL_STOP))
+
+
+def _unclosed(document: Document, block: Block) -> str:
+    """Return the text of a block without what may stand behind its last mark."""
+    return document.text[block.content : block.end].rstrip(_CLOSING)
 
 
 def _column(document: Document, block: Block) -> int:

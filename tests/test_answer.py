@@ -74,6 +74,22 @@ def test_one_sentence_may_be_longer(tmp_path, embedder):
     assert reply.answer.text == sentence
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("How long does Vesso cake bake?", "Bake it for 45 minutes."), ("How do I make Vesso cake?", None)],
+)
+def test_one_step_answers_a_question_for_its_value(tmp_path, embedder, question, expected):
+    """Of a recipe the step with the time is quoted when that is asked for, else all steps."""
+    steps = "1. Knead a smooth dough of flour and eggs.\n2. Bake it for 45 minutes.\n3. Let it cool down."
+    document, _ = parse_document("a.md", f"# Vesso cake\n\n{steps}")
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, question, min_confidence=0)
+
+    assert reply.answer
+    assert reply.answer.text == (expected or steps)
+
+
 @pytest.mark.parametrize(("mills", "alone"), [(5, False), (25, True)])
 def test_a_short_answer_takes_in_a_neighbour_that_fits(tmp_path, embedder, mills, alone):
     """A short sentence is given with its neighbour as long as both have at most 300 characters, else alone."""
