@@ -63,6 +63,16 @@ class Document:
         return self.sha256[:_VERSION_DIGITS]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A block as it is shown: it begins a line, and only code has line breaks in it."""
+
+    kind: BlockKind
+    depth: int  # of a list item, below the items that are shown with it; else 0
+    marker: str  # of a list item, with a blank; else ""
+    text: str
+
+
 def read_document(path: Path, root: Path, max_bytes: int) -> tuple[Document, tuple[str, ...]]:
     """Return the document in a file, and notices about it.
 
@@ -111,14 +121,26 @@ def parse_document(path: str, source: str) -> tuple[Document, tuple[str, ...]]:
     return document, (*parsed.notices, *doubts)
 
 
-def shown_blocks(document: Document, start: int, end: int) -> list[tuple[BlockKind, str]]:
-    """Return the blocks of `document.text[start:end]`, each to begin a line; within a block only code has lines."""
-    shown = []
+def shown_blocks(document: Document, start: int, end: int) -> list[Shown]:
+    """Return the blocks of `document.text[start:end]`, each to begin a line."""
+    shown: list[Shown] = []
+    open_levels: list[int] = []
     first = max(0, bisect_right(document.blocks, start, key=attrgetter("start")) - 1)
     for block in takewhile(lambda block: block.start < end, islice(document.blocks, first, None)):
-        text = document.text[max(start, block.start) : min(end, block.end)]
-        if text:
-            shown.append((block.kind, text if block.kind == "code" else " ".join(text.split())))
+        begin, content = max(start, block.start), max(start, block.content)
+        marker, text = document.text[begin:content].strip(), document.text[content : min(end, block.end)]
+        if not text:
+            continue
+        is_item = block.kind == "item"
+        open_levels = [level for level in open_levels if level < block.level] + [block.level] if is_item else []
+        shown.append(
+            Shown(
+                block.kind,
+                depth=max(0, len(open_levels) - 1),
+                marker=f"{marker} " if marker else "",
+                text=text if block.kind == "code" else " ".join(text.split()),
+            )
+        )
     return shown
 
 

@@ -60,15 +60,17 @@ def why_not_to_text(found: WhyNot) -> str:
 
 
 def _lines(document: Document, start: int, end: int, indent: str, opening: str = "", closing: str = "") -> list[str]:
-    """Return a stretch of a document: each block begins a line and is wrapped, but for code."""
+    """Return a stretch of a document: each block begins a line, indented as deep as a list is, and is wrapped."""
     blocks = shown_blocks(document, start, end)
     lines: list[str] = []
-    for number, (kind, text) in enumerate(blocks, 1):
+    for number, block in enumerate(blocks, 1):
+        text = block.marker + block.text
         marked = (opening if number == 1 else "") + text + (closing if number == len(blocks) else "")
-        if kind == "code":
-            lines += textwrap.indent(marked, indent).splitlines()
+        inset = indent + "  " * block.depth
+        if block.kind == "code":
+            lines += textwrap.indent(marked, inset).splitlines()
         else:
-            lines += textwrap.wrap(marked, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+            lines += textwrap.wrap(marked, _WIDTH, initial_indent=inset, subsequent_indent=inset)
     return lines
 
 

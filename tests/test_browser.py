@@ -313,17 +313,27 @@ def test_a_citation_is_copied(open_page, site):
     assert page.text_content("#announcer") == "BibTeX copied"
 
 
-def test_code_that_answers_is_shown_line_by_line(open_page, tmp_path, write):
-    """What is selected in the answer can be pasted into a shell or a file: lines and their indents are as written."""
+def test_code_and_tables_that_answer_are_laid_out(open_page, site, tmp_path, write):
+    """Code can be selected and pasted as it was written, a table has cells; only prose has quotation marks."""
+    before = "getComputedStyle(document.querySelector('.answer blockquote > *'), '::before').content"
+    assert open_page(asked(site)).evaluate(before) == '"“"'
     code = "save:\n  - lamp"
-    corpus = write(tmp_path / "corpus", {"a.md": f"To save the lamp data:\n\n```\n{code}\n```\n"})
+    table = "| Oil | Price |\n|---|---|\n| whale oil | 5 crowns |\n| rape oil | 3 crowns |\n"
+    corpus = write(
+        tmp_path / "corpus",
+        {"a.md": f"To save the lamp data:\n\n```\n{code}\n```\n", "b.md": f"# Prices of oil\n\n{table}"},
+    )
     service = Service(Settings(corpus=corpus, index=tmp_path / "index", min_confidence=0))
     rebuild(service.settings, force=False, progress=lambda *_: None)
     service.open()
 
     with serving(service) as address:
         page = open_page(asked(address, "How do I save the lamp data?"))
-        assert page.locator(".answer code").inner_text() == code
+        assert page.locator(".answer pre").inner_text() == code
+        assert page.evaluate(before) == "none"
+        page.goto(asked(address, "What is the price of whale oil?"))
+        expect(page.locator(".answer").get_by_role("columnheader")).to_have_count(2)
+        assert Axe().run(page, options=AXE_OPTIONS).response["violations"] == []
 
 
 def test_the_theme_changes_at_once_and_stays(open_page, site):
@@ -408,6 +418,7 @@ def test_the_mark_is_scrolled_to(open_page, site, service):
 def test_all_of_it_works_without_javascript(open_page, site):
     """Asking, unfolding, opening, theme and verdict need no script."""
     page = open_page(site, java_script_enabled=False)
+    assert page.locator(".keys").is_hidden()  # no script listens for them
     page.fill("#q", ANSWERED)
     page.keyboard.press("Enter")
     page.wait_for_selector(".answer")

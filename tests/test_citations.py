@@ -50,6 +50,49 @@ def test_markdown_means_what_was_quoted(cited):
     assert "<em>" not in html
 
 
+LAID_OUT = """To start the lamp:
+
+```
+lamp:
+  oil: `3`
+```
+
+- a *wick*
+  - of wool
+- oil
+
+| Oil | Price |
+|---|---|
+| whale | 5 |
+"""
+
+
+def test_code_lists_and_tables_keep_their_lines():
+    """In every form that carries the quotation; the Markdown is the same code and the same list again."""
+    document, _ = parse_document("lamp.md", LAID_OUT)
+    cited = Cited(document, 0, len(document.text), (), "http://localhost:8000/", date(2026, 11, 21))
+    code = "lamp:\n  oil: `3`\n"
+    words = f"To start the lamp:\n{code}- a wick\n  - of wool\n- oil\nOil | Price\nwhale | 5"
+
+    assert to_plain(cited).startswith(f"“{words}”\nlamp, lamp.md, ")
+    assert json.loads(to_csl_json(cited))[0]["abstract"] == words
+    assert f"annote = {{{words}}}" in to_bibtex(cited)
+    html = MarkdownIt("commonmark").render(to_markdown(cited))
+    assert f"<pre><code>{code}</code></pre>" in html
+    assert "<li>a wick\n<ul>\n<li>of wool</li>\n</ul>\n</li>\n<li>oil</li>" in html
+    assert "<p>Oil | Price</p>\n<p>whale | 5</p>" in html
+
+
+def test_markdown_lists_are_made_of_any_marker():
+    """Plain text has more of them than Markdown, and escaped they would be words."""
+    document, _ = parse_document("a.txt", "* one\n+ two\n• three\n\nThen:\n\n1) four\n    * five\n2) six\n")
+    cited = Cited(document, 0, len(document.text), (), "http://localhost:8000/", date(2026, 11, 21))
+
+    html = "".join(MarkdownIt("commonmark").render(to_markdown(cited)).split())
+    assert "<ul><li>one</li><li>two</li><li>three</li></ul>" in html
+    assert "<ol><li>four<ul><li>five</li></ul></li><li>six</li></ol>" in html
+
+
 def test_bibtex_is_read_by_pybtex(cited):
     """A BibTeX parser finds every field, and braces are balanced."""
     (key, entry), *others = parse_string(to_bibtex(cited), "bibtex").entries.items()

@@ -71,6 +71,14 @@ def test_the_answer_is_quoted_cited_and_marked(client, service):
     assert found.css_first("#q").attributes["value"] == ANSWERED
 
 
+def test_sources_are_parted_outside_their_names(client):
+    """Within the name of a section written from right to left, the mark would stand on its wrong side."""
+    shown = {text(source): [text(name) for name in source.css("bdi")] for source in ask(client).css(".source")}
+
+    assert shown == {" › ".join(names): names for names in shown.values()}
+    assert max(map(len, shown.values())) > 1
+
+
 def test_open_in_document_marks_the_passage(client, service):
     """The link of each passage leads to a page whose mark is that passage."""
     found = ask(client)
@@ -133,6 +141,7 @@ def test_support_and_disagreement_are_shown(service):
     assert [a.attributes["href"] for a in found.css(".also a")] == ["#p2", "#p3"]
     assert [text(v) for v in found.css(".versions .value")] == ["46 metres", "47 metres"]
     assert len(found.css(".versions figcaption .source")) == 2
+    assert found.css_first("#main").attributes["data-announce"].startswith("Answered. The documents differ. ")
 
 
 @pytest.mark.parametrize("question", ["", "   ", "?!", "x" * 1001])
@@ -141,7 +150,10 @@ def test_a_question_that_cannot_be_used_is_explained_at_the_box(client, question
     found = page(client.get("/", query_string={"q": question}), 400)
 
     assert text(found.css_first("[role=alert]"))
-    assert found.css_first("#q").attributes["aria-invalid"] == "true"
+    box = found.css_first("#q").attributes
+    assert box["aria-invalid"] == "true"
+    assert box["value"] == question.strip()
+    assert "maxlength" not in box  # a browser would cut what is pasted without a word
 
 
 def test_hostile_questions_are_text(client):
@@ -391,24 +403,28 @@ def test_suggestions_are_questions_and_sections(client):
 
 @pytest.mark.model
 @pytest.mark.parametrize(
-    ("below", "lines"),
+    ("below", "elements"),
     [
-        ("- Leek soup\n- Fish soup", ["- Leek soup", "- Fish soup"]),
-        ("```\n# soup\n  inn --serve\n```", ["<code># soup\n  inn --serve</code>"]),
+        ("- Leek soup\n  - with bread\n- Fish soup", ["li.depth-0", "li.depth-1", "li.depth-0"]),
+        ("```\n# soup\n  inn --serve\n```", ["pre"]),
+        ("| Soup | Price |\n|---|---|\n| Leek | 3 crowns |", ["th", "th", "td", "td"]),
     ],
 )
-def test_lists_and_code_that_answer_keep_their_lines(tmp_path, write, below, lines):
-    """Each item and each line of code stands on a line of its own, word for word."""
+def test_what_answers_is_laid_out_as_in_its_passage(tmp_path, write, below, elements):
+    """Lists keep their depth, tables their cells and code its lines."""
     corpus = write(tmp_path / "corpus", {"inn.md": f"The inn serves soups:\n\n{below}\n"})
     settings = Settings(corpus=corpus, index=tmp_path / "index")
     rebuild(settings, force=False, progress=lambda *_: None)
     service = Service(settings)
     service.open()
 
-    quoted = page(create_app(service).test_client().get("/", query_string={"q": "Which soups does the inn serve?"}))
+    found = ask(create_app(service).test_client(), "Which soups does the inn serve?")
 
-    shown = quoted.css_first(".answer blockquote p").inner_html.partition("<a")[0]
-    assert shown == f"“{'<br>'.join(['The inn serves soups:', *lines])}”"
+    answer, passage = found.css_first(".answer blockquote"), found.css_first("#p1 .text")
+    assert answer.text().strip() == passage.text().strip()
+    for shown in (answer, passage):
+        parts = shown.css("li, pre, th, td")
+        assert [".".join(filter(None, (part.tag, part.attributes.get("class")))) for part in parts] == elements
 
 
 @pytest.mark.model

@@ -160,6 +160,17 @@ def test_lists_and_tables_keep_their_characters():
     assert re.findall(r"<(table|th|td)\b", html) == ["table", "th", "th", "td", "td"]
 
 
+def test_a_sentence_out_of_a_list_item_is_a_paragraph():
+    """Without its marker and its neighbours nothing of the list is left; with either it is one."""
+    document = markdown("- One oar. Two oars.\n- A sail.\n")
+    starts = {words: document.text.index(words) for words in ("- One", "One", "Two", "- A")}
+
+    alone = [render_passage(document, starts[words], starts["- A"], Marks()) for words in ("One", "Two")]
+    assert alone == ['<p dir="auto">One oar. Two oars.</p>', '<p dir="auto">Two oars.</p>']
+    assert render_passage(document, starts["- One"], starts["- A"], Marks()).startswith("<ul")
+    assert render_passage(document, starts["Two"], len(document.text), Marks()).startswith("<ul")
+
+
 def test_a_long_table_of_contents_keeps_its_upper_levels():
     """Of 200 headings of two levels, only the upper level is listed."""
     source = "# T\n\n" + "".join(f"## A{n}\n\na\n\n" + f"### B{n}\n\nb\n\n" * 9 for n in range(20))

@@ -40,15 +40,15 @@ def test_text_is_wrapped(tiny_index, embedder):
 
 
 def test_items_and_code_keep_their_lines(tmp_path, embedder: Embedder):
-    """Each block begins a line, in the answer and in the passage below it; the lines of code are left as they are."""
-    text = "To save the lamp data:\n\n```\nmount /mnt\n  save --lamp\n```\n\nNeeded are:\n\n- a rope\n- a lamp\n"
+    """Each block begins a line, in the answer and in the passage below it; lists keep their depth, code its lines."""
+    text = "To save the lamp data:\n\n```\nmount /mnt\n  save --lamp\n```\n\nBring\n\n- a rope\n  - a hook\n- a lamp\n"
     index = build([parse_document("a.md", text)[0]], embedder, tmp_path, lambda *_: None)
 
     lines = reply_to_text(answer(index, embedder, "How do I save the lamp data?", min_confidence=0)).splitlines()
 
-    shown = ["To save the lamp data:", "mount /mnt", "  save --lamp", "Needed are:", "- a rope", "- a lamp"]
+    shown = ["To save the lamp data:", "mount /mnt", "  save --lamp", "Bring", "- a rope", "  - a hook", "- a lamp"]
     assert lines[:3] == ["“To save the lamp data:", "mount /mnt", "  save --lamp”"]
-    assert lines[-6:] == [f"    {line}" for line in shown]
+    assert lines[-7:] == [f"    {line}" for line in shown]
 
 
 def test_a_correction_is_shown_first(tiny_index, embedder):

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import urljoin
 
-from qa.documents import Document
+from qa.documents import Document, Shown, shown_blocks
 from qa.quotes import lasting_link, short_link, to_annotation_target
 
 _LATEX = {
@@ -29,9 +29,14 @@ class Cited:
     accessed: date
 
     @property
+    def blocks(self) -> list[Shown]:
+        """The quotation by its paragraphs, list items, table rows and stretches of code."""
+        return shown_blocks(self.document, self.start, self.end)
+
+    @property
     def words(self) -> str:
-        """The quotation on one line."""
-        return " ".join(self.document.text[self.start : self.end].split())
+        """The quotation with a line for each block and those of code; a paragraph is one line."""
+        return "\n".join("  " * block.depth + block.marker + block.text for block in self.blocks)
 
     @property
     def link(self) -> str:
@@ -55,17 +60,20 @@ def cite(document: Document, start: int, end: int, headings: tuple[str, ...], ho
 
 
 def to_plain(cited: Cited) -> str:
-    """Return the citation as one paragraph."""
+    """Return the quotation and its source, in one paragraph if the quotation is one."""
+    words = cited.words
+    separator = "\n" if "\n" in words else " "
     source = f", {cited.document.source}" if cited.document.source else ""
     return (
-        f"“{cited.words}” {cited.place}{source}, {cited.document.path}, characters {cited.start}–{cited.end}, "
+        f"“{words}”{separator}{cited.place}{source}, {cited.document.path}, characters {cited.start}–{cited.end}, "
         f"accessed {cited.accessed.isoformat()}. {cited.link}\n"
     )
 
 
 def to_markdown(cited: Cited) -> str:
     """Return the citation as a quotation with its linked source below."""
-    return f"> {_escape_markdown(cited.words)}\n>\n> — [{_escape_markdown(cited.place)}]({cited.link})\n"
+    lines = [*_markdown_lines(cited.blocks), "", f"— [{_escape_markdown(cited.place)}]({cited.link})"]
+    return "".join(f"> {line}".rstrip() + "\n" for line in lines)
 
 
 def to_bibtex(cited: Cited) -> str:
@@ -156,6 +164,22 @@ def _escape_latex(text: str) -> str:
 def _escape_url(address: str) -> str:
     # Within \url only braces, backslashes and percent signs trouble TeX; the address holds none but percent signs.
     return address.replace("%", r"\%").replace("#", r"\#")
+
+
+def _markdown_lines(blocks: Sequence[Shown]) -> Iterator[str]:
+    """Return blocks as lines of Markdown: lists stay lists and code stays code, all else is a paragraph each."""
+    above = None
+    for block in blocks:
+        if above and not above == block.kind == "item":
+            yield ""
+        above = block.kind
+        if block.kind == "code":
+            fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", block.text))])
+            yield from (fence, *block.text.split("\n"), fence)
+        else:
+            marker = "- " if block.marker and not block.marker[0].isdigit() else block.marker
+            # Four blanks reach below the text of a bullet as well as of a number.
+            yield "    " * block.depth + marker + _escape_markdown(block.text)
 
 
 def _escape_markdown(text: str) -> str:

@@ -12,15 +12,15 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
-from qa.answer import DEFAULT_K, Answer, CitedPassage, Reply, Status
-from qa.documents import Document, shown_blocks
+from qa.answer import DEFAULT_K, CitedPassage, Reply, Status
+from qa.documents import Document
 from qa.errors import BadQuestion, BadQuote, Busy, NoSuchDocument
 from qa.explain import explain
 from qa.feedback import MAX_COMMENT_CHARS, OFF, Feedback, store
 from qa.index import Index
 from qa.passages import MAX_CHARS
 from qa.quotes import Place, Quote, State, find, from_parameters, lasting_link, quote, read_place, read_range
-from qa.search import MAX_K, MAX_QUESTION_CHARS, check_question
+from qa.search import MAX_K, check_question
 from qa.sentences import Span
 from web.api import check_parameters, service, whole_number
 from web.citations import FORMATS, cite
@@ -72,7 +72,6 @@ def _shared() -> dict[str, Any]:
     return {
         "theme": theme if theme in THEMES else "auto",
         "themes": THEMES,
-        "max_question_chars": MAX_QUESTION_CHARS,
         "max_comment_chars": MAX_COMMENT_CHARS,
         "default_k": DEFAULT_K,
         "max_k": MAX_K,
@@ -358,11 +357,6 @@ def _number_of_address(name: str, last: int) -> int:
 def _tools(reply: Reply) -> dict[str, Any]:
     """Return what the template shows a reply with."""
 
-    def lines_of(answer: Answer, document: Document) -> list[str]:
-        """Return the answer with one line for each paragraph, list item or table row, and code as it is."""
-        blocks = shown_blocks(document, answer.start, answer.end)
-        return [Markup("<code>{}</code>").format(text) if kind == "code" else text for kind, text in blocks]
-
     def text_of(cited: CitedPassage) -> Markup:
         passage, answer = cited.hit.passage, reply.answer
         shift = passage.start
@@ -379,8 +373,7 @@ def _tools(reply: Reply) -> dict[str, Any]:
         }
 
     return {
-        "br": Markup("<br>"),
-        "lines_of": lines_of,
+        "laid_out": lambda answer, document: render_passage(document, answer.start, answer.end, Marks()),
         "text_of": text_of,
         "neighbours": neighbours,
         "lasting": lasting_link,

@@ -144,7 +144,7 @@ def _blocks_within(blocks: Sequence[Block], start: int, end: int) -> Sequence[Bl
 
 
 def _group(page: _Page, kind: str, blocks: list[Block]) -> Iterator[Markup]:
-    if kind == "item":
+    if kind == "item" and (len(blocks) > 1 or page.start < blocks[0].content):  # a sentence out of one is no list
         yield Markup('<ul class="items" role="list">{}</ul>').format(Markup("").join(_item(page, b) for b in blocks))
     elif kind == "row":
         yield _table(page, blocks)
@@ -173,7 +173,7 @@ def _item(page: _Page, block: Block) -> Markup:
 
 
 def _table(page: _Page, blocks: list[Block]) -> Markup:
-    return Markup('<div class="table" role="region" aria-label="Table" tabindex="0"><table>{}</table></div>').format(
+    return Markup('<div class="table" role="group" aria-label="Table" tabindex="0"><table>{}</table></div>').format(
         Markup("").join(_row(page, block) for block in blocks)
     )
 
