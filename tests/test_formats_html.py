@@ -149,6 +149,34 @@ def test_a_list_with_an_odd_start_begins_at_one(start):
 def test_what_is_folded_is_text():
     """A part that unfolds is marked as hidden from machines that read aloud while it is closed."""
     assert html.parse("<h3>Who?</h3><div aria-hidden=true>Ann</div>").text == "Who?\n\nAnn"
+    assert blocks("<h3> <button>Who?</button></h3><div role=region hidden>Ann</div>") == [
+        ("heading", "Who?"),
+        ("paragraph", "Ann"),
+    ]
+    assert blocks("<h3>Who? <button>Copy link</button></h3><div role=tabpanel hidden>Ann</div>") == [
+        ("heading", "Who?"),
+        ("paragraph", "Ann"),
+    ]
+
+
+def test_notes_and_who_said_it_are_text():
+    """An aside in the text is a note unless it has a heading or mostly links; a quotation's footer names its source."""
+    note = "<aside><p>Mind the <a href=gap>gap</a>.<aside>b</aside></aside>"
+    sidebar = "<aside><a href=a>More of it</a> now</aside><aside><h3>News</h3>Read all of this.</aside>"
+
+    assert html.parse(f"<p>a<main>c{sidebar}{note}</main>").text == "c\n\nMind the gap.\n\nb"
+    assert html.parse(f"<article>c{sidebar}{note}</article>").text == "c\n\nMind the gap.\n\nb"
+    assert html.parse(f"c{note}").text == "c"
+    assert (
+        html.parse("<blockquote>It is.<footer>— Ann</footer></blockquote><footer>x</footer>").text == "It is.\n\n— Ann"
+    )
+
+
+def test_a_description_is_deeper_than_its_term():
+    """The level tells what a term is explained by, also where a description holds terms of its own."""
+    parsed = html.parse("<dl><dt>a<dd>b<dl><dt>c<dd>d</dl><dt>e<dd>f</dl>g")
+
+    assert [block.level for block in parsed.blocks] == [0, 1, 1, 2, 0, 1, 0]
 
 
 def test_a_table_row_is_one_block():
@@ -234,6 +262,8 @@ def test_text_below_the_deepest_container_stays():
         "<ul><li><a href='#a'>a</a></ul>" * 20_000,
         "<table><tr><td>" + "<pre>" * 2_000 + "<b>x</b>" * 20_000,
         "<p style='" + "text-decoration" * 50_000 + "'>x",
+        "<article>" + "<aside>" * 20_000 + "x<p>" * 20_000,
+        "<h2>" + "<button>x</button> " * 20_000,
     ],
     ids=lambda source: source[:10],
 )

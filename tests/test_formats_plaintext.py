@@ -71,10 +71,11 @@ def test_short_title_lines_are_headings_when_no_heading_is_marked():
     [
         *("lower case", "A sentence.", "A list:", "A clause,", '"He left."', "Word " * 15, "- Item", "Last line"),
         *("Copyright 2020 Ann Smith", "© Ann Smith", "See https://example.org", "Errors:\tMatch", "1      not found"),
+        *("“Are you there?”", "Length: 300 m", "2. Item"),
     ],
 )
 def test_lines_that_are_no_titles_stay_text(line):
-    """Sentences, small letters, list items, long lines, notices, cells and lines with nothing below are no titles."""
+    """Sentences, speech, small letters, items, long lines, notices, facts and last lines are no titles."""
     below = "" if line == "Last line" else "\nText that stands below it, and ends."
 
     assert ("heading", 2, line.strip()) not in blocks(f"{LONG}\n{line}{below}")
@@ -91,8 +92,9 @@ WRAPPED = "The bridge was opened when the first ship of the harbour\nhad sent a 
         ("NAME\n       bridge - a way over the water", "NAME"),
         (f"{' ' * 24}Opening day\n\n{WRAPPED}", "Opening day"),
         (f"{'=' * 60}\n\n\tOpening day\n\n{WRAPPED}", "Opening day"),
+        ("开放时间\n\n周一至周五开放。", "开放时间"),
     ],
-    ids=["wrapped", "number", "manual", "centred", "rule"],
+    ids=["wrapped", "number", "manual", "centred", "rule", "chinese"],
 )
 def test_titles_of_hard_wrapped_text_are_headings(source, title):
     """A title is told by the whole paragraph below it, or by how it is set: in capitals, centred, below a rule."""
@@ -117,17 +119,59 @@ def test_short_lines_of_hard_wrapped_text_that_are_no_titles(source):
     assert not {"Bridge open", "Ann Smith", "NAME", "TITLE"}.intersection(headings)
 
 
+@pytest.mark.parametrize(
+    ("source", "headings"),
+    [
+        (f"The Safety Guide\n\nChapter 1: Fire\n\n{WRAPPED}", [(1, "The Safety Guide"), (2, "Chapter 1: Fire")]),
+        (f"The Safety Guide\n\n== Fire ==\n\n{WRAPPED}", [(1, "The Safety Guide"), (2, "Fire")]),
+        ("The bridge\n\nLength: 300 m\nColour: red", [(1, "The bridge")]),
+        ("The bridge\n\n/usr/share/bridge/", []),
+    ],
+    ids=["title", "marked", "facts", "path"],
+)
+def test_the_first_line_is_the_title_if_it_stands_alone(source, headings):
+    """A line that looks like a title begins the document, also above other headings, one line, or facts."""
+    assert [(level, text) for kind, level, text in blocks(source) if kind == "heading"] == headings
+
+
+@pytest.mark.parametrize(
+    ("source", "headings"),
+    [
+        (f"1. Name\n\n{WRAPPED}.\n\n- one\n\n2. Fees\n\n{WRAPPED}.", [(2, "1. Name"), (2, "2. Fees")]),
+        (f"3. Results\n\n3.1 Sample\n\n{WRAPPED}", [(2, "3. Results"), (3, "3.1 Sample")]),
+        (f"1. Name?\n2. Fees?\n\n1. Name?\n\n{WRAPPED}.", [(2, "1. Name?")]),
+        (f"{WRAPPED}.\n\nCHAPTER II\n\nThe Log-Book\n\n{WRAPPED}", [(2, "CHAPTER II"), (3, "The Log-Book")]),
+        (f"1. Name\n\n2. Fees\n\n{WRAPPED}.", []),
+        (f"1. Name\n{WRAPPED}.", []),
+        ("1. Name\n\n   - one", []),
+    ],
+    ids=["titles", "dots", "contents", "chapter", "list", "item", "nested"],
+)
+def test_numbered_lines_and_chapters_are_headings(source, headings):
+    """A number alone makes a title, not an item, of a line above text; one above a title stands above that title."""
+    assert [(level, source) for kind, level, source in blocks(source) if kind == "heading"] == headings
+
+
 def test_marked_headings_leave_other_short_lines_alone():
     """Where some headings are marked, a short line without a mark is text."""
     assert [kind for kind, _, _ in blocks(f"== Marked ==\nShort line\n{LONG}")] == ["heading", "paragraph", "paragraph"]
 
 
-@pytest.mark.parametrize("marker", ["- ", "* ", "+ ", "• ", "◦ ", "1. ", "23) ", "-    "])
+@pytest.mark.parametrize(
+    "marker", ["- ", "* ", "+ ", "• ", "◦ ", "1. ", "23) ", "-    ", "(a) ", "(iv) ", "(2) ", "[1] "]
+)
 def test_list_items_are_recognised_by_their_marker(marker):
     """Bullets and short numbers begin list items; the depth comes from the indentation."""
-    source = f"Things:\n{marker}one\n    {marker}two"
+    source = f"Things:\n{marker}one;\n    {marker}two"
 
-    assert blocks(source) == [("paragraph", 0, "Things:"), ("item", 0, "one"), ("item", 1, "two")]
+    assert blocks(source) == [("paragraph", 0, "Things:"), ("item", 0, "one;"), ("item", 1, "two")]
+
+
+def test_a_number_in_brackets_within_a_sentence_begins_no_item():
+    """Where a margin breaks a line above a reference, the sentence goes on."""
+    assert (
+        len(blocks("The bridge was opened when the first ship had sent a signal, as is told in\n[1] and others.")) == 1
+    )
 
 
 def test_hard_wrapped_lines_make_one_paragraph():
@@ -241,6 +285,8 @@ def test_long_lines_are_paragraphs_of_their_own():
         "Abc\n\n" * 50_000,
         ("Abc" + "\n" * 1_000) * 500,
         "Abc\n\n" + "Abc def\n" * 100_000,
+        "PART I\n\n" * 50_000,
+        "1. Abc\n\n" * 50_000,
     ],
     ids=lambda source: repr(source[:10]),
 )

@@ -31,6 +31,23 @@ def test_headings_without_text_make_no_section():
     assert sections("# A\n\n## B") == []
 
 
+def test_a_table_of_contents_is_in_no_section():
+    """Three or more names of later headings in a row are left out, numbered or not; what a sentence leads in stays."""
+    contents = "1. Fees\n2. Members .... 3\n3. Board\n"
+    body = "# Fees\n\na\n\n# 2 Members\n\nb\n\n# Board\n\nc"
+    texts = ["a", "b", "c"]
+
+    assert [text for _, text, _ in sections(f"{contents}\n{body}")] == texts
+    assert [text for _, text, _ in sections(f"# Contents\n\nAbove\n\n{contents}\nBelow\n\n{body}")] == [
+        "Above",
+        "Below",
+        *texts,
+    ]
+    assert len(sections(f"The rules speak of these:\n\n{contents}\n{body}")) == 4
+    assert len(sections(f"{contents.replace('Board', 'Others')}\n{body}")) == 4
+    assert len(sections(f"{body}\n\n# End\n\n{contents}")) == 4
+
+
 def test_questions_belong_to_the_section_where_they_stand():
     """Questions go to their section, those above all text or below an empty heading to the next one with text."""
     source = """---

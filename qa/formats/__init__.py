@@ -22,7 +22,7 @@ class Block:
     start: int
     end: int
     content: int
-    level: int = 0  # heading: 1-6; list item: depth from 0; else 0
+    level: int = 0  # heading: 1-6; list item or description of a term: its depth; else 0
 
 
 @dataclass(frozen=True, slots=True)

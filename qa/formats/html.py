@@ -4,6 +4,7 @@ What is struck out is left out, since its words alone would say what the page ta
 """
 
 import re
+from collections import Counter
 from textwrap import shorten
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -11,16 +12,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from qa.formats import BlockKind, Parsed, TextBuilder
 
 _HIDDEN = frozenset(
-    "script style title template noscript head nav footer aside button select textarea input iframe object svg math "
+    "script style title template noscript head nav footer button select textarea input iframe object svg math "
     "canvas video audio dialog del s strike".split()
 )
 _HIDDEN_ROLES = frozenset("banner complementary contentinfo dialog navigation search".split())
+_FOLDED_ROLES = frozenset(("tabpanel", "region"))  # hidden until a click shows it
 _UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|text-decoration[^;]{0,60}line-through", re.I)
 _HIDDEN_CLASSES = frozenset(("mw-editsection", "linenos", "lineno"))  # MediaWiki's "[edit]", numbers beside code
 _RAW = frozenset("script style title textarea iframe".split())  # markup in them is text, up to their end
 _BLOCK = frozenset(
-    "address article blockquote body center dd details div dl dt fieldset figcaption figure form header hgroup html "
-    "legend li main ol p section summary table caption tbody thead tfoot tr ul menu hr".split()
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form header "
+    "hgroup html legend li main ol p section summary table caption tbody thead tfoot tr ul menu hr".split()
 )
 _LISTS = frozenset(("ul", "ol", "menu"))
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
@@ -45,7 +47,7 @@ def parse(source: str, *, whole: bool = False) -> Parsed:
         return TextBuilder().build()
     metadata, notices = _metadata(tree.root), _never_closed(tree, source)
     main = None if whole else _main_part(tree)
-    builder = _Walker().run(tree.root if main is None else main)
+    builder = _Walker().run(tree.root) if main is None else _Walker(in_main=True).run(main)
     if main is not None and not builder.length:
         builder = _Walker().run(tree.root)
     return builder.build(metadata, notices=notices)
@@ -68,13 +70,15 @@ def _flattened(source: str) -> str:
 class _Walker:
     """Walk the tree without recursion, so that no depth of nesting can exhaust the stack."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_main: bool = False) -> None:
+        self._in_main = in_main
         self._builder = TextBuilder()
         self._inline: list[str] = []
         self._superscripts: list[int] = []  # one entry for each open one: where it begins in the inline text
         self._lists: list[int | None] = []  # one entry for each open list: the next number, or None for bullets
         self._marker = ""
         self._heading = 0
+        self._open: Counter[str] = Counter()  # blocks, by their tags
         self._row: list[str] | None = None
         self._in_head = False  # the open row stands in the head of the table
         self._names_columns = False  # the open row has text in header cells only
@@ -103,7 +107,7 @@ class _Walker:
         if tag == "-text":
             self._inline.append(_COLLAPSIBLE.sub(" ", node.text_content or ""))
             return False
-        if _is_hidden(node) or _is_permalink(node):
+        if _is_hidden(node) or _is_permalink(node) or (tag == "aside" and not self._is_note(node)):
             return False
         if tag == "br":
             self._inline.append("\n")
@@ -125,8 +129,14 @@ class _Walker:
                 return False
             if tag == "table":
                 self._end_row()  # a table within a cell: the outer one only lays out the page
+            self._open[tag] += 1
             self._open_list_or_row(tag, node)
         return True
+
+    def _is_note(self, node: LexborNode) -> bool:
+        """Tell whether an aside belongs to the text around it, as a note or a warning does, and is no sidebar."""
+        in_text = self._in_main or self._open["main"] or self._open["article"]
+        return bool(self._open["aside"] or (in_text and _is_mostly_text(node)))
 
     def _open_list_or_row(self, tag: str, node: LexborNode) -> None:
         if tag in _LISTS:
@@ -169,6 +179,7 @@ class _Walker:
             self._end_row()
         elif tag in _BLOCK:
             self._flush()
+            self._open[tag] -= 1
             if tag in _LISTS:
                 self._lists.pop()
                 self._marker = ""
@@ -201,7 +212,7 @@ class _Walker:
             self._builder.add(kind, text, level=len(self._lists) - 1, marker=self._marker)
             self._marker = ""
         else:
-            self._builder.add(kind, text)
+            self._builder.add(kind, text, level=self._open["dd"])
 
 
 def _metadata(root: LexborNode) -> dict[str, str]:
@@ -251,15 +262,49 @@ def _is_hidden(node: LexborNode) -> bool:
     """Tell whether a reader does not see the node, or sees a tool of the page."""
     tag, attributes = node.tag or "", node.attributes
     return (
-        tag in _HIDDEN
+        (tag in _HIDDEN and not _is_text_here(node))
         or tag.startswith(("-", "!"))
-        or "hidden" in attributes
+        or ("hidden" in attributes and attributes.get("role") not in _FOLDED_ROLES)
         # What folds is marked so too while it is closed, but is text; signs and icons are no blocks.
         or (attributes.get("aria-hidden") == "true" and tag not in _BLOCK)
         or bool(_UNSEEN.search(attributes.get("style") or ""))
         or not _HIDDEN_ROLES.isdisjoint((attributes.get("role") or "").split())
         or not _HIDDEN_CLASSES.isdisjoint((attributes.get("class") or "").split())
     )
+
+
+def _is_text_here(node: LexborNode) -> bool:
+    """Tell whether the node is a heading that folds its section, or says who a quotation is from."""
+    parent = node.parent.tag if node.parent is not None else ""
+    if node.tag == "button":
+        return parent in _HEADINGS and _is_blank(node.prev) and _is_blank(node.next)
+    return node.tag == "footer" and parent == "blockquote"
+
+
+def _is_blank(beside: LexborNode | None) -> bool:
+    """Tell whether nothing but white space stands on one side of a node."""
+    return beside is None or (
+        beside.tag == "-text"
+        and not (beside.text_content or "").strip()
+        and (beside.prev is None or beside.next is None)
+    )
+
+
+def _is_mostly_text(node: LexborNode) -> bool:
+    """Tell whether the node has no heading and more text than links."""
+    linked = outside = 0
+    stack = [(node, False)]
+    while stack:
+        current, in_link = stack.pop()
+        if current.tag in _HEADINGS:
+            return False
+        if current.tag == "-text":
+            length = len((current.text_content or "").strip())
+            linked += length if in_link else 0
+            outside += 0 if in_link else length
+        elif not _is_hidden(current):
+            stack += ((child, in_link or current.tag == "a") for child in current.iter(include_text=True))
+    return outside > linked
 
 
 def _is_permalink(node: LexborNode) -> bool:

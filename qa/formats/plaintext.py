@@ -16,14 +16,21 @@ _UNDERLINE = re.compile(r"^([=\-~^*#])\1{2,}$")
 _NO_TITLE = re.compile(r"©|\(c\)|copyright\b.*\d|://", re.I)  # a notice or an address
 _CELLS = re.compile(r"(?:[\d.]+\)?\s{1,4}(?=\S))?+\S.*?(?:\s{3,}|\t)\S")  # behind a number there may be a gap
 _UNDERLINES = frozenset("=-~^*#")
-_ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)])\s{1,8}(?=\S)")
+_ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)]|\((?:[a-z]|[ivx]{1,5}|\d{1,2})\)|\[\d{1,3}\])\s{1,8}(?=\S)")
+_BRACKETS = ("(", "[")  # a margin may break a sentence above them
+_NUMBERED = re.compile(r"\d{1,3}\. {1,4}(?=\S)")  # a list item, or the title of a section
+_COMPLETE = re.compile(r"[.;:,?!)\]]$|\b(?:and|or)$")  # a line below which an item may begin
+_NUMBER = re.compile(r"\d{1,3}")  # of a list item
+_SECTION_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?=\.?\s)")
+_PART = re.compile(r"(?:chapter|part|book|section|appendix)\s+\S+$", re.I)
+_QUOTED = re.compile(r"""["“„«‘'].*[?!]["”“»’']$""")
 _LETTER = re.compile(r"[^\W_]")
 _LABEL = re.compile(r"\s*[^\s:][^:\t]{0,40}(?::\s|\t)\s*\S")
 _BEFORE_TEXT = "> \t|"  # marks of a quoted mail
 _HEADING_CHARS = 200  # a longer line is no heading, whatever marks it carries
 _TITLE_CHARS = 80  # a longer line is text, not a title
 _TITLE_WORDS = 14
-_ENDS = frozenset('.!?:”"')  # of a paragraph
+_ENDS = frozenset('.!?:”"。！？؟।۔')  # of a paragraph
 _CENTRED = 16  # a line so many columns deeper than the text below it is centred
 _INDENT = 3  # text so many columns deeper than a line in capitals right above it is headed by it
 _WRAP_CHARS = 100  # text may be hard-wrapped when nearly all of its lines are shorter
@@ -55,16 +62,17 @@ def parse(source: str) -> Parsed:
     blocks: list[Block] = []
     i = 0
     while i < len(lines):
-        line, found = lines[i], marked[i]
+        line, found, above = lines[i], marked[i], blocks[-1] if blocks else None
         if not line.text.strip():
             i += 1
         elif found:
             block, used = found
             blocks.append(block)
             i += used
-        elif not explicit and _is_title_line(lines, marked, i, short):
-            level = 2 if blocks else 1
-            blocks.append(Block("heading", line.first, line.end, line.first, level))
+        elif (above is None or not explicit) and _is_heading(
+            lines, marked, i, short, opening=above is None, in_list=_counts_on(source, above, line)
+        ):
+            blocks.append(Block("heading", line.first, line.end, line.first, _level(line, above)))
             i += 1
         else:
             run = lines[i : _end_of_run(lines, marked, i)] if short else [line]
@@ -115,17 +123,60 @@ def _looks_like_title(text: str) -> bool:
     """Tell whether a line is short and neither a sentence nor a notice nor cells of a table."""
     if len(text) > _TITLE_CHARS or len(text.split()) > _TITLE_WORDS or _NO_TITLE.search(text) or _CELLS.match(text):
         return False
+    if _QUOTED.match(text):  # what somebody says
+        return False
     opening = text.lstrip("\"'“‘(¿¡")[:1]
     ending = text.rstrip("\"'”’»)")[-1:]
-    return (opening.isupper() or opening.isdigit()) and ending not in ("", *".!:;,…。")
+    # In scripts without capitals any letter may begin a title.
+    return opening.isalnum() and not opening.islower() and ending not in ("", *".!:;,…。！؛،।۔")
 
 
-def _is_title_line(lines: list[_Line], marked: list[tuple[Block, int] | None], i: int, short: bool) -> bool:
-    """Tell whether line `i` looks like a title and stands above text of its own."""
-    line = lines[i]
-    if _ITEM.match(line.text) or not _looks_like_title(line.text.strip()) or (short and not _begins(lines, i)):
+def _is_heading(
+    lines: list[_Line], marked: list[tuple[Block, int] | None], i: int, short: bool, *, opening: bool, in_list: bool
+) -> bool:
+    """Tell whether line `i`, which no mark makes a heading, is one.
+
+    Args:
+        opening: whether it is the first line with text.
+        in_list: whether its number is the next one of the list above it.
+    """
+    text, below = lines[i].text.strip(), _next_text(lines, i)
+    if below is None or not _may_be_title(lines, i, short):
         return False
-    first = next((k for k in range(i + 1, len(lines)) if lines[k].text.strip()), None)
+    alone = _stands_alone(lines, i)
+    is_numbered = _NUMBERED.match(text) is not None
+    if is_numbered and (in_list or not alone or _ITEM.match(lines[below].text)):
+        return False
+    if marked[below]:
+        return opening and alone
+    if alone and opening and not _SECTION_NUMBER.match(text) and _is_below_title(lines, below):
+        return True
+    # "CHAPTER II" may stand above the chapter's name.
+    is_part = alone and (is_numbered or bool(_PART.match(text))) and _may_be_title(lines, below, short)
+    return _heads_text(lines, marked, i, short) or (is_part and _heads_text(lines, marked, below, short))
+
+
+def _is_below_title(lines: list[_Line], i: int) -> bool:
+    """Tell whether line `i` may follow the title of the file: one line, or facts, but no address of several lines."""
+    line = lines[i]
+    return line.text.strip()[0].isalnum() and (_stands_alone(lines, i) or _has_label(line))
+
+
+def _may_be_title(lines: list[_Line], i: int, short: bool) -> bool:
+    """Tell whether line `i` looks like a title and begins something."""
+    text = lines[i].text.strip()
+    if short and not _begins(lines, i):
+        return False
+    if not short and ": " in text and not _is_blank(lines, i - 1):  # one of several such as "Length: 300 m"
+        return False
+    if match := _NUMBERED.match(text):
+        return _looks_like_title(text[match.end() :])
+    return not _ITEM.match(text) and _looks_like_title(text)
+
+
+def _heads_text(lines: list[_Line], marked: list[tuple[Block, int] | None], i: int, short: bool) -> bool:
+    """Tell whether line `i` stands above text of its own."""
+    line, first = lines[i], _next_text(lines, i)
     if first is None:
         return False
     below = [lines[first]]
@@ -138,7 +189,29 @@ def _is_title_line(lines: list[_Line], marked: list[tuple[Block, int] | None], i
             return False
         below = _unwrapped(lines[first : _end_of_run(lines, marked, first)])[0]
     is_long = below[-1].end - below[0].first > _TITLE_CHARS
-    return is_long or below[-1].text.rstrip()[-1:] in _ENDS or bool(_ITEM.match(below[0].text))
+    # Above "(a)" a sentence may begin that goes on in each of the items.
+    is_list = _ITEM.match(below[0].text) is not None and not below[0].text.lstrip().startswith("(")
+    return is_long or below[-1].text.rstrip()[-1:] in _ENDS or is_list
+
+
+def _level(line: _Line, above: Block | None) -> int:
+    """Return the level of a heading that no mark gives one: by the dots in its number, or by what it stands below."""
+    text = line.text.strip()
+    number = _SECTION_NUMBER.match(text)
+    if above is None and not _NUMBERED.match(text):
+        return 1
+    if number:
+        return 2 + number[0].count(".")
+    return 3 if above is not None and above.kind == "heading" and above.level == 2 else 2
+
+
+def _next_text(lines: list[_Line], i: int) -> int | None:
+    """Return the next line below line `i` with text."""
+    return next((k for k in range(i + 1, len(lines)) if lines[k].text.strip()), None)
+
+
+def _stands_alone(lines: list[_Line], i: int) -> bool:
+    return _is_blank(lines, i - 1) and _is_blank(lines, i + 1)
 
 
 def _is_blank(lines: list[_Line], i: int) -> bool:
@@ -164,11 +237,18 @@ def _end_of_run(lines: list[_Line], marked: list[tuple[Block, int] | None], i: i
     """Return where the lines end that stand with line `i` in a paragraph or list item, exclusive."""
     end = i + 1
     while end < len(lines):
-        following = lines[end].text
-        if not following.strip() or _ITEM.match(following) or marked[end]:
+        if _is_blank(lines, end) or _begins_item(lines, end) or marked[end]:
             break
         end += 1
     return end
+
+
+def _begins_item(lines: list[_Line], i: int) -> bool:
+    """Tell whether line `i` begins a list item; a number in brackets does so only where the line above is complete."""
+    line = lines[i].text
+    if not _ITEM.match(line):
+        return False
+    return not line.lstrip().startswith(_BRACKETS) or bool(_COMPLETE.search(lines[i - 1].text.rstrip()))
 
 
 def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
@@ -227,6 +307,14 @@ def _first_word(line: _Line) -> str:
 def _first_letter(line: _Line) -> str:
     match = _LETTER.search(line.text)
     return match[0] if match else ""
+
+
+def _counts_on(source: str, above: Block | None, line: _Line) -> bool:
+    """Tell whether a line has the next number behind that of the list item above it."""
+    if above is None or above.kind != "item":
+        return False
+    number, following = _NUMBER.match(source, above.start), _NUMBER.match(source, line.first)
+    return number is not None and following is not None and int(following[0]) == int(number[0]) + 1
 
 
 def _text_block(line: _Line, end: int) -> Block:
