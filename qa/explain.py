@@ -12,7 +12,7 @@ from qa.errors import BadQuote, NoSuchDocument
 from qa.index import Index
 from qa.nearest import cosines
 from qa.passages import Passage
-from qa.search import CANDIDATES, Found, Hit, Signals, fusion_weights, holds_best_sentence, search
+from qa.search import CANDIDATES, Found, Hit, Signals, best_sentence, fusion_weights, holds, search
 from qa.vectors import Embedder
 
 _ABOUT = {
@@ -203,5 +203,6 @@ def _rank(values: Sequence[float] | NDArray[np.float32], value: float) -> int:
 
 def _repeated(candidates: Sequence[Hit], hit: Hit) -> int | None:
     """Return the final rank of the first passage that holds the best sentence of a hit."""
-    holding = (rank for rank, one in enumerate(candidates, 1) if one.row != hit.row and holds_best_sentence(one, hit))
+    document_id, span = hit.passage.document_id, hit.passage.sentences[best_sentence(hit)]
+    holding = (n for n, one in enumerate(candidates, 1) if one.row != hit.row and holds(one, document_id, span))
     return next(holding, None)

@@ -21,6 +21,7 @@ from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
 from qa.nearest import nearest
 from qa.passages import Passage
+from qa.sentences import Span
 from qa.spelling import Correction, correct
 from qa.timing import Stopwatch
 from qa.vectors import Embedder
@@ -211,11 +212,10 @@ def best_sentence(hit: Hit) -> int:
     return int(np.argmax(hit.sentence_scores))
 
 
-def holds_best_sentence(hit: Hit, of: Hit) -> bool:
-    """Tell whether the passage of one hit holds the best sentence of another, since passages overlap."""
-    start, end = of.passage.sentences[best_sentence(of)]
-    same_document = hit.passage.document_id == of.passage.document_id
-    return same_document and hit.passage.start <= start and end <= hit.passage.end
+def holds(hit: Hit, document_id: str, span: Span) -> bool:
+    """Tell whether the passage of a hit holds a stretch of a document: passages overlap."""
+    passage = hit.passage
+    return passage.document_id == document_id and passage.start <= span[0] and span[1] <= passage.end
 
 
 def allowed_rows(index: Index, documents: Collection[str] | None) -> NDArray[np.bool_] | None:
@@ -285,6 +285,7 @@ def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:
     first: list[Hit] = []
     repeated: list[Hit] = []
     for hit in hits:
-        shown = any(holds_best_sentence(other, hit) for other in first)
+        document_id, span = hit.passage.document_id, hit.passage.sentences[best_sentence(hit)]
+        shown = any(holds(other, document_id, span) for other in first)
         (repeated if shown else first).append(hit)
     return [*first, *repeated]
