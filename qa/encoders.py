@@ -7,6 +7,7 @@ threads (docs/performance.md).
 """
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,9 @@ from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
+
+# Read on import. Without it the library would tell its maker about this machine, and keep an identity in HOME for that.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits

@@ -79,3 +79,8 @@ def test_no_socket_is_opened_but_the_listening_one(report):
     accepted = [event for event in internet if event[1] == "__new__"][1:]
     assert 0 < len(accepted) <= report["commands"]["serve"]["replies"]
     assert pairs >= {"rebuild"}, "the hook saw nothing, not even the pipe to the process that reads the documents"
+
+
+def test_nothing_is_kept_to_be_sent(report):
+    """A library's telemetry, which neither of the others sees at once, begins with an identity in the home folder."""
+    assert report["home"] == []
