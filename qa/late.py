@@ -42,7 +42,8 @@ class LateScores:
     """How well some passages fit one question; every score is a weighted mean of cosines, -1..1."""
 
     passage: NDArray[np.float32]  # (m,)
-    sentences: tuple[NDArray[np.float32], ...]  # for each passage, one score for each of its sentences
+    best_sentence: NDArray[np.float32]  # (m,) highest score that the tokens of one sentence reach by themselves
+    sentences: tuple[NDArray[np.float32], ...]  # for each passage, one score for each sentence below its context
     tokens: NDArray[np.float32]  # (m, question tokens) best cosine of each question token within each passage
 
 
@@ -127,20 +128,27 @@ def score(
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     best = np.full((len(passages), len(question.ids)), -1.0, dtype=np.float32)
     # A sentence that was cut off with the end of a long passage has no tokens: it keeps the lowest score.
-    sentences = [np.full(count, -1.0, dtype=np.float32) for count in sentence_counts]
+    sentences = tuple(np.full(count, -1.0, dtype=np.float32) for count in sentence_counts)
+    best_sentence = np.full(len(passages), -1.0, dtype=np.float32)
     if not len(rows):
-        return LateScores(passage=_weighted(best, weights), sentences=tuple(sentences), tokens=best)
+        return LateScores(_weighted(best, weights), best_sentence, sentences, tokens=best)
+    context = best.copy()
     best[lengths > 0] = np.maximum.reduceat(similarity, firsts[lengths > 0], axis=0)
 
     sentence = store.sentence[rows]
     owner = np.repeat(np.arange(len(passages)), lengths)
     changes = np.flatnonzero((np.diff(sentence) != 0) | (np.diff(owner) != 0)) + 1
     segments = np.concatenate([[0], changes])
-    segment_scores = _weighted(np.maximum.reduceat(similarity, segments, axis=0), weights)
-    for row, value in zip(segments, segment_scores, strict=True):
-        if sentence[row] != CONTEXT:
-            sentences[owner[row]][sentence[row]] = value
-    return LateScores(passage=_weighted(best, weights), sentences=tuple(sentences), tokens=best)
+    number, owner = sentence[segments], owner[segments]
+    own = np.maximum.reduceat(similarity, segments, axis=0)
+    context[owner[number == CONTEXT]] = own[number == CONTEXT]
+    # A sentence need not repeat what the title and the headings above it say: their tokens count as if it did.
+    placed = _weighted(np.maximum(own, context[owner]), weights)
+    for at, row, alone, below in zip(number, owner, _weighted(own, weights), placed, strict=True):
+        if at != CONTEXT:
+            sentences[row][at] = below
+            best_sentence[row] = max(best_sentence[row], alone)
+    return LateScores(_weighted(best, weights), best_sentence, sentences, tokens=best)
 
 
 def likeness(store: TokenStore, first: tuple[int, int], second: tuple[int, int]) -> float:

@@ -40,7 +40,7 @@ class Signals:
     keyword: float  # BM25 score as a share of the highest that a passage could reach for this question: 0..1
     sentence: float  # highest cosine of question and a sentence's (or an attached question's) embedding
     late: float  # late interaction with the whole passage: rarity-weighted mean of cosines
-    late_sentence: float  # the same with its best sentence
+    late_sentence: float  # the same with its best sentence, without the title and headings above it
 
 
 _values = attrgetter(*(spec.name for spec in fields(Signals)))
@@ -67,7 +67,6 @@ class Query:
     stems: tuple[str, ...]  # of the words that carry meaning
     unknown_stems: tuple[str, ...]  # those of them that no passage holds
     token_starts: tuple[int, ...]  # where each token of `searched` begins, in code points
-    token_weights: tuple[float, ...]  # rarity of each token of `searched`, summing to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,18 @@ def search(
     scores = late.score(index.tokens, tokens, candidates, counts)
     watch.lap("late")
     hits = [
-        _hit(index, int(row), float(keyword[row]), sentence[i], float(scores.passage[i]), scores.sentences[i])
+        _hit(
+            index,
+            int(row),
+            Signals(
+                keyword=float(keyword[row]),
+                sentence=float(sentence[i].max()),
+                late=float(scores.passage[i]),
+                late_sentence=float(scores.best_sentence[i]),
+            ),
+            sentence[i],
+            scores.sentences[i],
+        )
         for i, row in enumerate(candidates)
     ]
     ordered = tuple(_near_duplicates_last(sorted(hits, key=lambda hit: (-hit.score, hit.row))))
@@ -176,26 +186,19 @@ def _query(index: Index, question: str, exact: bool) -> Query:
         stems=question_stems,
         unknown_stems=tuple(stem for stem in question_stems if stem not in index.keywords),
         token_starts=tuple(map(int, read.starts)),
-        token_weights=tuple(map(float, late.token_weights(index.tokens, read.ids))),
     )
 
 
 def _hit(
-    index: Index,
-    row: int,
-    keyword: float,
-    meaning: NDArray[np.float32],
-    late_passage: float,
-    late_sentences: NDArray[np.float32],
+    index: Index, row: int, signals: Signals, meaning: NDArray[np.float32], late_sentences: NDArray[np.float32]
 ) -> Hit:
     """Return the hit that one candidate is.
 
     Args:
         meaning: cosines of the question with each sentence, then with each attached question.
-        late_sentences: (sentences,) late interaction with each sentence.
+        late_sentences: (sentences,) late interaction with each sentence and its context.
     """
     weights = fusion_weights()
-    signals = Signals(keyword, float(meaning.max()), late_passage, float(late_sentences.max()))
     of_sentences = meaning[: len(late_sentences)]
     both = weights.sentence * of_sentences + (weights.late + weights.late_sentence) * late_sentences
     return Hit(

@@ -274,3 +274,23 @@ def test_an_answer_takes_in_what_belongs_to_it(tmp_path, embedder: Embedder, tex
 
     assert reply.answer
     assert "".join(reply.answer.text.split("- ")) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("Who is the mayor of Port Selwyn?", "Gwen Ashdown"), ("What is the population of Port Selwyn?", "3,418")],
+)
+def test_a_fact_need_not_repeat_the_name_of_its_page(tmp_path, embedder: Embedder, question, expected):
+    """A row that has the fact wins over the sentence that has but the name, which the title gives to each of them."""
+    facts = {"Population": "3,418 (2021)", "Established": "1842", "Mayor": "Gwen Ashdown", "Time zone": "UTC+10"}
+    rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts.items())
+    text = "<b>Port Selwyn</b> is a town on the east coast of Tasmania. It lies 118 km north-east of Hobart."
+    page = f"<h1>Port Selwyn</h1><table>{rows}</table><p>{text}</p>"
+    document, _ = parse_document("a.html", page)
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    reply = ask(index, embedder, question, min_confidence=0)
+
+    assert reply.answer
+    assert expected in reply.answer.text
+    assert "east coast" not in reply.answer.text

@@ -80,10 +80,14 @@ def test_scores_are_what_a_plain_loop_gives(seed, lengths, data):
         cosines = states[passage] @ question.states.T
         best = cosines.max(axis=0) if len(cosines) else np.full(4, -1.0)
         assert scores.passage[place] == pytest.approx(float(best @ weights), abs=0.01)
+        context = cosines[sentences[passage] == CONTEXT].max(axis=0, initial=-1.0)
+        alone = [-1.0]
         for number in range(3):
             own = cosines[sentences[passage] == number]
-            expected = float(own.max(axis=0) @ weights) if len(own) else -1.0
-            assert scores.sentences[place][number] == pytest.approx(expected, abs=0.01)
+            below = float(np.maximum(own.max(axis=0), context) @ weights) if len(own) else -1.0
+            assert scores.sentences[place][number] == pytest.approx(below, abs=0.01)
+            alone += [float(own.max(axis=0) @ weights)] if len(own) else []
+        assert scores.best_sentence[place] == pytest.approx(max(alone), abs=0.01)
 
 
 def test_passages_without_tokens_score_lowest():
