@@ -148,11 +148,11 @@ def _statements(
 
     def statement(place: int, number: int) -> Statement:
         passage = hits[place].passage
-        start, end = passage.sentences[number]
-        text = passage.text[start - passage.start : end - passage.start]
+        span = passage.sentences[number]
+        text = passage.words(span)
         fit = hits[place].sentence_scores[number]
         values = _new_values(text, question, kind)
-        return Statement(place, (hits[place].row, number), (start, end), text, passage.context, fit, values)
+        return Statement(place, (hits[place].row, number), span, text, passage.context, fit, values)
 
     least = hits[hit].sentence_scores[sentence] - FIT_MARGIN
     fitting = [

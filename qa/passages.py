@@ -31,6 +31,10 @@ class Passage:
     sentences: tuple[Span, ...]  # at least one; in code points of the document's text, in order, within start..end
     context: str  # title, headings and, within a list, its lead-in: put in front when embedding, never cited
 
+    def words(self, span: Span) -> str:
+        """Return the text at a span of the document that lies within the passage, such as one of `sentences`."""
+        return self.text[span[0] - self.start : span[1] - self.start]
+
 
 @dataclass(frozen=True, slots=True)
 class _Unit:

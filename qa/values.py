@@ -34,12 +34,14 @@ _DATES = tuple(
     )
 )
 _WEEK = re.compile(r"\bweek\s+(?:of|beginning|starting|ending)\s+(?:on\s+)?(?:the\s+)?$", re.I)
-_LOOSE = re.compile(
-    r"\b(?:about|around|ca?\b\.?|circa|roughly|nearly|perhaps|probably|possibly|before|after|by|until|till|than)\s*"
-    r"(?:the\s+)?$",
+_BETWEEN = r"\s*(?:[-–—/]|\b(?:to|until|till|and|or)\b)\s*"  # the ends of a range
+_TO = re.compile(_BETWEEN, re.I)
+_LOOSE = re.compile(  # in front of a date; for "winter of 1990" is 1991 too, and "3" of "3/4 May" is no date of its own
+    r"(?:\b(?:about|around|ca?\b\.?|circa|roughly|nearly|perhaps|probably|possibly|before|after|by|until|till|than|late|"
+    rf"winter(?:\s+of)?)\s*(?:the\s+)?|(?<![\w/.-])(?:\d{{1,2}}(?:st|nd|rd|th)?|{_MONTH}){_BETWEEN})$",
     re.I,
 )
-_TO = re.compile(r"\s*(?:[-–—]|\b(?:to|until|till|and|or)\b)\s*", re.I)  # between the ends of a range
+_LOOSE_END = re.compile(rf"{_BETWEEN}\d{{1,2}}(?:st|nd|rd|th)?\b", re.I)  # of "1998–99" and "May 3 and 4"
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -48,16 +50,21 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBER_WORDS = {word: float(n) for n, word in enumerate(_UNITS)} | {w: 10.0 * n for n, w in enumerate(_TENS, 2)}
 _MULTIPLES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _SUFFIXES = {"k": 1e3, "m": 1e6, "bn": 1e9}  # of money only: "5m" may be five metres
-_NUMBER_WORD = rf"(?a:{'|'.join([*_NUMBER_WORDS, *_MULTIPLES])})\b"
-_DIGITS = r"(?:\d{1,3}(?:[,\s]\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_SMALL = rf"(?a:{'|'.join(_NUMBER_WORDS)})\b"
+_MULTIPLE = rf"(?a:{'|'.join(_MULTIPLES)})\b"
+_DIGITS = r"(?:\d{1,3}(?:[,'’\s]\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_COUNT = rf"(?:{_DIGITS}(?![\d:/])|\b{_SMALL})(?:\s+and\s+a\s+half\b)?"
+_ONE_MULTIPLE = rf"\b(?:half\s+|(?<!\bof\s))a\s+{_MULTIPLE}"  # not "several million", "a quarter of a million"
 _NUMBER = re.compile(
     r"(?:\b(?:(?P<about>about|around|some|roughly|approximately|nearly|almost|circa)"
     r"|(?P<over>over|more\s+than|at\s+least)|(?P<under>under|less\s+than|fewer\s+than|at\s+most|up\s+to))\s+)?"
-    rf"(?<![\w.,-])(?P<amount>(?:[$€£]{_DIGITS}(?:k|m|bn)\b|[$€£]?{_DIGITS}(?![\d:/])|[$€£]?\b{_NUMBER_WORD})"
-    rf"(?:(?:[\s-]+|(?<=hundred)\s+and\s+|(?<=thousand)\s+and\s+){_NUMBER_WORD})*)"
+    rf"(?<![\w.,-])(?P<amount>(?:[$€£]{_DIGITS}(?:k|m|bn)\b|[$€£]?{_COUNT}|{_ONE_MULTIPLE})"
+    rf"(?:(?:[\s-]+|(?<=hundred)\s+and\s+|(?<=thousand)\s+and\s+)(?:{_SMALL}|{_MULTIPLE}))*)"
     r"(?!-(?:first|second|third|[a-z]+th)\b)(?:(?P<percent>\s*%|\s+per\s?cent\b)|[\s-]+(?P<unit>[^\W\d_]+))?",
     re.I,
 )
+# In front of digits that are not the whole amount: "1/2", "1:25 000", "10^6", "minus 40".
+_MORE = re.compile(r"(?:\d[:/'’^]|\bminus\s+|(?:^|\s)[−–])$", re.I)
 _LEAST_BARE_NUMBER = 1000.0  # a smaller number without a unit is more often a label than an amount
 _ABOUT = 0.1  # "about 50" may be this share more or less
 _PLACE = re.compile(r"\b(?:in|at|on|from|near)\s+(?:the\s+)?$", re.I)  # what follows is no person
@@ -67,7 +74,7 @@ _TITLES = frozenset(
     emperor pope president captain major colonel general admiral commander lieutenant sergeant
     """.split()
 )
-_POSSESSIVE = re.compile(r"['’]s?(?=[\s-]|$)")
+_POSSESSIVE = re.compile(r"'s?(?=[\s-]|$)")
 _QUOTES = ('"', "“", "”", "„", "«", "»")
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
 
@@ -126,8 +133,14 @@ def agree(first: Value, second: Value, kind: Kind | None) -> bool:
     if kind == "number":
         return _one_unit(first, second) and max(first.key[0], second.key[0]) <= min(first.key[1], second.key[1])
     names = [tuple(word for word in value.key if word not in _TITLES) for value in (first, second)]
-    fewer, more = sorted(names if all(names) else (first.key, second.key), key=len)
-    return all(any(a == b or (1 in (len(a), len(b)) and a[0] == b[0]) for b in more) for a in fewer)
+    one, two = names if all(names) else (first.key, second.key)
+    # The shorter in the longer one; of two that are equally long, both ways: "Anna-Anna" is not "Anna Lund".
+    return (len(one) > len(two) or _holds(two, one)) and (len(two) > len(one) or _holds(one, two))
+
+
+def _holds(name: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    """Tell whether each of some words, or what it may be the initial of, is in a name."""
+    return all(any(a == b or (1 in (len(a), len(b)) and a[0] == b[0]) for b in name) for a in words)
 
 
 def contradict(first: Value, second: Value, kind: Kind | None) -> bool:
@@ -154,7 +167,11 @@ def _dates(sentence: str) -> tuple[Value, ...]:
     ranges = [(a, b) for (a, end, _), (b, _, _) in pairwise(found) if _TO.fullmatch(sentence, end, b)]
     loose = {start for ends in ranges for start in ends}
     return tuple(
-        Value(sentence[start:end], key, start in loose or bool(_LOOSE.search(sentence, 0, start)))
+        Value(
+            sentence[start:end],
+            key,
+            start in loose or bool(_LOOSE.search(sentence, 0, start) or _LOOSE_END.match(sentence, end)),
+        )
         for start, end, key in found
     )
 
@@ -201,6 +218,8 @@ def _numbers(sentence: str) -> tuple[Value, ...]:
         number = _number(amount)
         if amount[0].isupper() and sentence[:start].rstrip()[-1:].isalnum():  # of a name, such as Deep Space Nine
             continue
+        if _MORE.search(sentence, 0, start):
+            continue
         if not in_date and number < math.inf and (unit or number >= _LEAST_BARE_NUMBER):
             low, high = _range(number, match)
             if before and _TO.fullmatch(sentence, before.end("amount"), match.start()):
@@ -211,16 +230,18 @@ def _numbers(sentence: str) -> tuple[Value, ...]:
 
 
 def _number(amount: str) -> float:
-    """Return the number that digits, number words or both spell: "1,200", "1.5 million", "one hundred and five"."""
+    """Return the number that digits, number words or both spell: "1,200", "half a million", "one hundred and five"."""
     total = current = 0.0
     multiples = _MULTIPLES | _SUFFIXES
-    for word in re.findall(r"\d+(?:[,\s]\d{3})*(?:\.\d+)?|[a-z]+", amount.lower()):
+    for word in re.findall(rf"{_DIGITS}|[a-z]+", amount.lower()):
         if word == "hundred":
             current = (current or 1.0) * 1e2
         elif word in multiples:
             total, current = total + (current or 1.0) * multiples[word], 0.0
-        elif word != "and":
-            current += _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(re.sub(r"[,\s]", "", word))
+        elif word == "half":
+            current += 0.5
+        elif word not in ("and", "a"):
+            current += _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(re.sub(r"[,'’\s]", "", word))
     return total + current
 
 
@@ -244,7 +265,7 @@ def _names(sentence: str) -> tuple[Value, ...]:
         adjoins = run and match and sentence[run[-1].end() : match.start()] in (" ", "-", ". ")
         if run and not adjoins:
             text = sentence[run[0].start() : run[-1].end()]
-            bare = re.sub("[-.]", " ", _POSSESSIVE.sub("", fold(text)))
+            bare = re.sub("[-.]", " ", _POSSESSIVE.sub("", fold(text).replace("’", "'")))
             words = tuple(word for word in bare.split() if word not in STOPWORDS)
             opens_sentence = run[0].start() == 0 and len(run) == 1
             is_place = _PLACE.search(sentence, 0, run[0].start())

@@ -25,6 +25,7 @@ def test_a_short_section_is_one_passage():
     assert passage.headings == ("Part",)
     assert passage.context == "Title › Part. "
     assert passage.sentences == ((passage.start, passage.start + 12), (passage.start + 13, passage.end))
+    assert [passage.words(span) for span in passage.sentences] == ["One is here.", "Two is there."]
 
 
 def test_a_file_name_is_no_context():

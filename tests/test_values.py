@@ -108,11 +108,19 @@ def test_which_dates_agree(first, second, expected):
         ("It was built by 1750, after 1740.", [True, True]),
         ("It was built between 1410 and 1425.", [True, True]),
         ("It was built 1410–1425 and burnt down in 1500.", [True, True, False]),
+        ("It was built in 1698–99.", [True]),
+        ("It was built in 1690/91.", [True]),
+        ("It was built on 3/4 May 1750.", [True]),
+        ("It was built on May 3 and 4 in 1750.", [True, False]),
+        ("It was built in April and May 1750.", [True]),
+        ("It was built in late 1750.", [True]),
+        ("It was built in the winter of 1750.", [True]),
+        ("It was built on 5/3/1750.", [False]),
         ("It was built in 1750.", [False]),
     ],
 )
 def test_a_date_that_is_only_a_bound_contradicts_none(sentence, loose):
-    """About, before, after a date and in a range the thing itself may have another date."""
+    """About, before, after a date and in a range, of which one end may be short, the thing may have another date."""
     found, other = values_of(sentence, "date"), only("It was built in 1700.", "date")
 
     assert [value.loose for value in found] == loose
@@ -141,6 +149,11 @@ def test_a_date_that_is_only_a_bound_contradicts_none(sentence, loose):
         ("In 1998 Vesso had 12 000 keepers.", "12 000 keepers", 12_000, "keeper"),
         ("It cost £40k, they say.", "£40k", 40_000, "£"),
         ("It cost $1.5bn.", "$1.5bn", 1.5e9, "$"),
+        ("It had 5'000 steps.", "5'000 steps", 5000, "step"),
+        ("It had half a million visitors.", "half a million visitors", 5e5, "visitor"),
+        ("It cost two and a half million crowns.", "two and a half million crowns", 2.5e6, "crown"),
+        ("It is 2 and a half miles away.", "2 and a half miles", 2.5, "mile"),
+        ("It had about a thousand steps.", "a thousand steps", 1000, "step"),
     ],
 )
 def test_numbers_in_all_forms(sentence, text, number, unit):
@@ -162,6 +175,14 @@ def test_numbers_in_all_forms(sentence, text, number, unit):
         "It opened at 10:45.",
         "One of the keepers left.",
         "Version 1.5.2 is out.",
+        "It takes 1/2 cup.",
+        "It is 2 1/2 miles away.",
+        "It is drawn at 1:25 000 metres.",
+        "It had 10^6 steps.",
+        "Several million visitors came.",
+        "A quarter of a million visitors came.",
+        "It is kept at minus 40 degrees.",
+        "It is kept at −40 degrees or –45 degrees.",
         "Someone tended the weights.",
         "It had ſix keepers, fıve cows and FİVE goats.",
         "They sang on Deep Space Nine stations.",
@@ -170,7 +191,10 @@ def test_numbers_in_all_forms(sentence, text, number, unit):
     ],
 )
 def test_what_is_no_amount(sentence):
-    """Dates, labels, ordinals, times of day, parts of words and names, other letters and infinity are no amounts."""
+    """Dates, labels, ordinals, times of day, parts of words and names, other letters and infinity are no amounts.
+
+    Nor is what is only a part of one: of a fraction, of "several million" or of a number below zero.
+    """
     assert values_of(sentence, "number") == ()
 
 
@@ -245,6 +269,8 @@ def test_names(sentence, found):
         ("Captain Ancher", "Captain Frost", False),
         ("Queen Anne", "Queen Victoria", False),
         ("Queen Anne", "Queen", True),
+        ("Anna O'Brien", "O’Brien", True),
+        ("Anna-Anna", "Anna Lund", False),
     ],
 )
 def test_which_names_agree(first, second, expected):
