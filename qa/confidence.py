@@ -63,8 +63,7 @@ def _shares_nothing(found: Found) -> bool:
 def evidence_of(found: Found) -> Evidence:
     """Return the evidence of a search with at least one hit."""
     best = found.hits[0]
-    start, end = best.passage.sentences[best_sentence(best)]
-    sentence = best.passage.text[start - best.passage.start : end - best.passage.start]
+    sentence = best.passage.words(best.passage.sentences[best_sentence(best)])
     kind = kind_asked_for(found.query.searched)
     return Evidence(
         score=best.score,

@@ -345,8 +345,4 @@ def _passage_texts(passages: Iterable[Passage]) -> Iterator[str]:
 
 
 def _sentence_texts(passages: Iterable[Passage]) -> Iterator[str]:
-    return (
-        passage.context + passage.text[start - passage.start : end - passage.start]
-        for passage in passages
-        for start, end in passage.sentences
-    )
+    return (passage.context + passage.words(span) for passage in passages for span in passage.sentences)

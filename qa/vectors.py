@@ -32,7 +32,7 @@ class ModelInfo:
     """What an index records of the model that made its vectors."""
 
     name: str
-    sha256: str  # of the weights
+    sha256: str  # of the weights, and of all else that lies in the model's folder
     dimension: int
 
 
@@ -123,10 +123,10 @@ def _load(name: str) -> "SentenceTransformer":
 
 
 def _weights_hash(model: Any, name: str) -> str:
-    """Return one hash of a model's weight files, or of its parameters when it was not loaded from a folder."""
+    """Return one hash of a model's parameters, or of its folder, where the tokenizer and the pooling stand too."""
     folder = Path(name)
     if folder.is_dir():
-        found = sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".bin", ".onnx"))
+        found = sorted(p for p in folder.rglob("*") if p.is_file())
         hashes = "".join(f"{p.relative_to(folder).as_posix()}:{sha256_of(p)}\n" for p in found)
         return hashlib.sha256(hashes.encode()).hexdigest()
     digest = hashlib.sha256()

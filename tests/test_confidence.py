@@ -18,17 +18,16 @@ STEMS, UNKNOWN = ("one", "two", "three", "four"), ("four",)  # three of four wor
 
 
 def found_of(question: str, text: str, *, score: float, coverage: list[float]) -> Found:
-    """Return what a search for words of equal weight finds: two hits of one sentence, the first with this score."""
+    """Return what a search finds: two hits of one sentence, the first with this score."""
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
-    weights = tuple(1 / len(starts) for _ in starts)
     passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "")
     hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0), (score,)) for row in range(2)]
-    return Found(Query(question, question, (), STEMS, UNKNOWN, starts, weights), tuple(hits), tuple(coverage), {})
+    return Found(Query(question, question, (), STEMS, UNKNOWN, starts), tuple(hits), tuple(coverage), {})
 
 
 def test_nothing_found_has_no_confidence():
     """A search without hits has the confidence 0."""
-    assert confidence_of(Found(Query("q", "q", (), (), (), (0,), (1.0,)), (), (), {})) == 0.0
+    assert confidence_of(Found(Query("q", "q", (), (), (), (0,)), (), (), {})) == 0.0
 
 
 @given(cosines, st.tuples(cosines, cosines).map(list))

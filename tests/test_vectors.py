@@ -1,3 +1,4 @@
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,6 +61,17 @@ def test_a_model_in_a_folder_is_loaded_and_hashed(minilm):
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
     for text, row in zip(TEXTS, rows, strict=True):
         assert (embedder.encode(text) == row).all()
+
+
+def test_a_model_that_reads_its_weights_otherwise_is_another_one(minilm, tmp_path):
+    """The same weights with another pooling give other vectors, so that an index must not take them for the same."""
+    folder = Path(shutil.copytree(minilm, tmp_path / "model"))
+    before = Embedder(str(folder)).info
+    pooling = folder / "1_Pooling" / "config.json"
+    switched = {"true": "false", "false": "true"}
+    pooling.write_text(re.sub("true|false", lambda found: switched[found[0]], pooling.read_text()), encoding="utf-8")
+
+    assert Embedder(str(folder)).info.sha256 != before.sha256
 
 
 @pytest.mark.parametrize("name", ["no-such/model", "nonsense"])
