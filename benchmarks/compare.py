@@ -32,6 +32,7 @@ from urllib.parse import quote, urlencode
 import click
 import numpy as np
 
+from benchmarks.running import wait_for
 from qa.corpus import read_corpus
 from qa.evaluation import Question, holds_evidence, is_correct, read_questions
 from qa.settings import Settings
@@ -348,43 +349,59 @@ def run(system: System, asked: Sequence[Question], others: Sequence[str], port: 
     log = _log(system)
     log.write_bytes(b"")
     with _beside(system, places, log, index) as helpers:
+        _wait_for(helpers, port + 1)
         began = time.perf_counter()
         with log.open("ab") as output:
             subprocess.run(
                 _filled(system.build, **places), check=True, stdout=output, stderr=output, env=_environment(), cwd=index
             )
         measured.build_seconds = time.perf_counter() - began
-        found = re.search(r"(\d+) (?:passages|chunks)\b", log.read_text(encoding="utf-8", errors="replace"))
-        measured.passages = int(found[1]) if found else 0
-        measured.index_bytes = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
-        began = time.perf_counter()
-        with _running(_filled(system.serve, **places), log, index) as server:
-            client = Client(system, port)
-            _first_correct(client, asked, server, began + START_SECONDS)
-            measured.start_seconds = time.perf_counter() - began
-            _judge(client, asked, measured)
-            _time(client, others[:LATENCY_QUESTIONS], measured)
-            new = iter(others[LATENCY_QUESTIONS:])
-            measured.new_a_second, done = _load(system, port, new)
-            chance = random.Random(5)  # noqa: S311
-            often = [others[min(int(chance.paretovariate(0.8)) - 1, 199)] for _ in range(20000)]
-            measured.mixed_a_second, more = _load(system, port, iter(often))
-            for question in others[: max(0, RESIDENT_AFTER - len(asked) - LATENCY_QUESTIONS - done - more)]:
-                client.ask(question)
-            measured.resident_mb = _resident_mb([server, *helpers])
-            if system.corpus == "attached":
-                measured.empty_ms = _median_ms(lambda: client.send("GET", "/healthz"), 200)
+    found = re.search(r"(\d+) (?:passages|chunks)\b", log.read_text(encoding="utf-8", errors="replace"))
+    measured.passages = int(found[1]) if found else 0
+    measured.index_bytes = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
+    began = time.perf_counter()
+    with (
+        _beside(system, places, log, index) as helpers,
+        _running(_filled(system.serve, **places), log, index) as server,
+    ):
+        client = Client(system, port)
+        _wait_for(helpers, port + 1)  # both start at once; without the second, a reply would be half of the system's
+        _first_correct(client, asked, server, began + START_SECONDS)
+        measured.start_seconds = time.perf_counter() - began
+        _judge(client, asked, measured)
+        _time(client, others[:LATENCY_QUESTIONS], measured)
+        new = iter(others[LATENCY_QUESTIONS:])
+        measured.new_a_second, done = _load(system, port, new)
+        chance = random.Random(5)  # noqa: S311
+        often = [others[min(int(chance.paretovariate(0.8)) - 1, 199)] for _ in range(20000)]
+        measured.mixed_a_second, more = _load(system, port, iter(often))
+        for question in others[: max(0, RESIDENT_AFTER - len(asked) - LATENCY_QUESTIONS - done - more)]:
+            client.ask(question)
+        measured.resident_mb = _resident_mb([server, *helpers])
+        if system.corpus == "attached":
+            measured.empty_ms = _median_ms(lambda: client.send("GET", "/healthz"), 200)
     return measured
 
 
 @contextmanager
 def _beside(system: System, places: dict[str, Any], log: Path, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run the second server that a system needs, if any."""
     if not system.beside:
         yield []
         return
     with _running(_filled(system.beside, **places), log, folder) as helper:
-        time.sleep(5)
         yield [helper]
+
+
+def _wait_for(helpers: Sequence[subprocess.Popen[bytes]], port: int) -> None:
+    """Wait until a second server listens, if there is one."""
+
+    def listens() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    if helpers:
+        wait_for(lambda: helpers[0].poll() is not None or listens(), START_SECONDS)
 
 
 def _first_correct(client: Client, asked: Sequence[Question], server: subprocess.Popen[bytes], until: float) -> None:
@@ -581,7 +598,7 @@ def main(rounds: int, only: tuple[str, ...], port: int) -> None:
     empty, p50 = statistics.median(one.empty_ms for one in ours), statistics.median(one.p50 for one in ours)
     inside = sum(taken for name, taken in stages.items() if name != "render the page")
     stages["HTTP, both ends"] = max(0.0, p50 - inside)
-    draw(stages, PICTURE)
+    draw({name: taken for name, taken in stages.items() if name != "render the page"}, PICTURE)
     click.echo(f"\none pass of the question encoder {one_pass:.1f} ms, an empty reply {empty:.1f} ms")
     click.echo(f"p50 {p50:.1f} ms: {p50 / (one_pass + empty):.1f} times the floor of both together\n")
     click.echo("| stage | ms | share of p50 |\n|---|---|---|")
