@@ -53,6 +53,21 @@ def read_beir(folder: Path) -> BeirSet:
     return BeirSet(documents, queries, unanswerable)
 
 
+def read_record(line: str) -> dict[str, Any]:
+    """Return the object that a line of JSON holds.
+
+    Raises:
+        ValueError: there is none; the message says why.
+    """
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON ({error.msg}, column {error.colno})") from error
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    return record
+
+
 def _grades(path: Path) -> dict[str, dict[str, int]]:
     """Return the grades above 0 of the documents of each query; the first line may be a header."""
     grades: dict[str, dict[str, int]] = {}
@@ -63,7 +78,8 @@ def _grades(path: Path) -> dict[str, dict[str, int]]:
         except (ValueError, OverflowError) as error:
             if number == 1:
                 continue
-            raise _unreadable(path, number, error) from error
+            reason = "it must be the ids of a query and a document and a grade, with tabs between them"
+            raise _unreadable(path, number, reason) from error
         if grade > 0:
             grades.setdefault(query_id, {})[document_id] = grade
     return grades
@@ -72,35 +88,51 @@ def _grades(path: Path) -> dict[str, dict[str, int]]:
 def _document(record: dict[str, Any]) -> Document | None:
     """Return the document of one line, None if there is no text in it: it can never be found."""
     # Some sets have documents that are a title and nothing else.
-    text: str = record.get("text") or record.get("title") or ""
+    title = _text(record, "title")
+    text = _text(record, "text") or title
     if not text.strip():
         return None
     name = _id(record)
-    title = record.get("title") or name
-    if not isinstance(title, str):
-        raise TypeError("`title` must be text")
     document, _ = parse_document("document.txt", text)  # an id may be anything, also what no path can be
-    return replace(document, id=name, path=name, title=title)
+    return replace(document, id=name, path=name, title=title or name)
 
 
 def _query(record: dict[str, Any], grades: dict[str, dict[str, int]]) -> BeirQuery:
+    if "text" not in record:
+        raise ValueError("`text` is missing")
     answers = tuple((record.get("metadata") or {}).get("answers") or ())
-    return BeirQuery(_id(record), str(record["text"]), grades.get(_id(record), {}), answers)
+    return BeirQuery(_id(record), _text(record, "text"), grades.get(_id(record), {}), answers)
 
 
 def _id(record: dict[str, Any]) -> str:
     """Return the id of a record as the qrels write it: some sets have numbers."""
-    if not isinstance(record["_id"], str | int):
-        raise TypeError("`_id` must be text or a whole number")
-    return str(record["_id"])
+    name = record.get("_id")
+    if not isinstance(name, str | int):
+        raise ValueError("`_id` must be text or a whole number")
+    return str(name) if isinstance(name, int) else _text(record, "_id")
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    """Return a text of a record, "" if there is none."""
+    text = record.get(name) or ""
+    if not isinstance(text, str):
+        raise ValueError(f"`{name}` must be text")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"`{name}` holds half of a surrogate pair, which is no character")
+    return text
 
 
 def _records(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
     """Yield what `make` makes of each line of JSON."""
+    known = set()
     for number, line in _lines(path):
         try:
-            yield make(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            record = read_record(line)
+            if _id(record) in known:
+                raise ValueError(f"its `_id` {_id(record)} is that of an earlier line")
+            known.add(_id(record))
+            yield make(record)
+        except (ValueError, TypeError, AttributeError) as error:
             raise _unreadable(path, number, error) from error
 
 
@@ -117,5 +149,5 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise CorpusError(f"{path} is not UTF-8: {error}") from error
 
 
-def _unreadable(path: Path, number: int, error: Exception) -> CorpusError:
-    return CorpusError(f"{path}, line {number} does not fit the BEIR layout: {error!r}")
+def _unreadable(path: Path, number: int, reason: object) -> CorpusError:
+    return CorpusError(f"{path}, line {number} does not fit the BEIR layout: {reason}")

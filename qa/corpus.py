@@ -33,7 +33,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The documents of a folder, by path, and what was remarkable on the way."""
+    """The documents of a folder, its files before those of its folders, and what was remarkable on the way."""
 
     documents: tuple[Document, ...]
     notices: tuple[Notice, ...]
@@ -53,11 +53,12 @@ def read_corpus(
         CorpusError: `folder` is no folder or that of the index, or nothing in it could be read.
     """
     try:
-        found, root = folder.is_dir(), folder.resolve()
+        found = folder.is_dir()
     except OSError as error:
         raise CorpusError(f"{folder} cannot be read ({error.strerror}); name another folder with --corpus") from error
-    if not found:
+    if not found:  # also a link to itself, which `resolve` would stumble over
         raise CorpusError(f"{folder} is not a folder; name the folder of documents with --corpus")
+    root = folder.resolve()
     own_index = index.resolve() if index else None
     if root == own_index:
         raise CorpusError(f"{folder} is to hold the index; name another folder for that with --index")

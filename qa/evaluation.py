@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from qa.answer import Reply, Status, answer
-from qa.beir import BeirQuery, read_beir
+from qa.beir import BeirQuery, read_beir, read_record
 from qa.confidence import confidence_of
 from qa.errors import BadQuestion, BadSetting
 from qa.index import Index
@@ -78,30 +78,57 @@ def read_questions(path: Path) -> list[Question]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            if not isinstance(record["answerable"], bool) or not isinstance(record["answers"], list):
-                raise TypeError("`answerable` must be true or false, `answers` a list")
-            questions.append(
-                Question(
-                    id=_text(record["id"]),
-                    question=check_question(_text(record["question"])),
-                    type=_text(record["type"]),
-                    answerable=record["answerable"],
-                    answers=tuple(map(_text, record["answers"])),
-                    evidence=tuple(Evidence(_text(e["doc"]), _text(e["quote"])) for e in record["evidence"]),
-                )
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, BadQuestion) as error:
-            raise BadSetting(f"{path}, line {number} is no question ({error!r}); see docs/evaluation.md") from error
+            questions.append(_question(read_record(line)))
+        except (ValueError, BadQuestion) as error:
+            raise BadSetting(f"{path}, line {number} is no question: {error}; see docs/evaluation.md") from error
     if not questions:
         raise BadSetting(f"{path} holds no question; see docs/evaluation.md")
     return questions
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
+def _question(record: dict[str, Any]) -> Question:
+    for name, (fits, meaning) in _FIELDS.items():
+        if not fits(record.get(name)):
+            raise ValueError(f"`{name}` must be {meaning}" if name in record else f"`{name}` is missing")
+    if record["answerable"] and not record["evidence"]:
+        raise ValueError("`evidence` must not be empty when `answerable` is true")
+    return Question(
+        id=record["id"],
+        question=check_question(record["question"]),
+        type=record["type"],
+        answerable=record["answerable"],
+        answers=tuple(record["answers"]),
+        evidence=tuple(Evidence(e["doc"], e["quote"]) for e in record["evidence"]),
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_evidence(value: object) -> bool:
+    return isinstance(value, dict) and _is_text(value.get("doc")) and _is_text(value.get("quote"))
+
+
+# Of a question: what tells whether its value can be used, and how that is said.
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (_is_text, "text"),
+    "question": (_is_text, "text"),
+    "type": (_is_text, "text"),
+    "answerable": (lambda value: isinstance(value, bool), "true or false"),
+    "answers": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
+    "evidence": (
+        lambda value: isinstance(value, list) and all(map(_is_evidence, value)),
+        "a list of objects with the texts `doc` and `quote`",
+    ),
+}
+
+
+def unknown_documents(index: Index, questions: Sequence[Question]) -> list[str]:
+    """Return the documents that questions name for their evidence and the index does not hold, each once."""
+    known = {document.path for document in index.documents.values()}
+    named = dict.fromkeys(evidence.doc for question in questions for evidence in question.evidence)
+    return [path for path in named if path not in known]
 
 
 def run_questions(
@@ -190,8 +217,13 @@ def read_baseline(path: Path) -> dict[str, dict[str, float]]:
         baseline = {name: {"value": float(e["value"]), "tolerance": float(e["tolerance"])} for name, e in found.items()}
         if not all(isfinite(number) for recorded in baseline.values() for number in recorded.values()):
             raise ValueError("a value or tolerance is no number")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadSetting(f"{path} is no baseline ({error!r}); see docs/evaluation.md") from error
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadSetting(
+            f"{path} is no baseline: each figure needs a number as its `value` and its `tolerance`; "
+            "see docs/evaluation.md"
+        ) from error
     return baseline
 
 

@@ -99,31 +99,34 @@ def test_a_missing_file_is_named(tmp_path, write, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "reason"),
     [
-        ("corpus.jsonl", "{"),
-        ("corpus.jsonl", '{"text": "no id"}'),
-        ("corpus.jsonl", '["no", "object"]'),
-        ("corpus.jsonl", '{"_id": 5.5, "text": "A number."}'),
-        ("corpus.jsonl", '{"_id": "a", "title": 5, "text": "A number."}'),
-        ("corpus.jsonl", '{"_id": "a", "text": 5}'),
-        ("corpus.jsonl", ""),
-        ("queries.jsonl", '{"_id": "q1"}'),
-        ("queries.jsonl", b"\xff\xfe"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tvery\n"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tinf\n"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nunknown\td1\t1\n"),
+        ("corpus.jsonl", "{", "it is not JSON (Expecting property name enclosed in double quotes, column 2)"),
+        ("corpus.jsonl", '{"text": "no id"}', "`_id` must be text or a whole number"),
+        ("corpus.jsonl", '["no", "object"]', "it is no JSON object"),
+        ("corpus.jsonl", '{"_id": 5.5, "text": "A number."}', "`_id` must be text or a whole number"),
+        ("corpus.jsonl", '{"_id": "a", "title": 5, "text": "A number."}', "`title` must be text"),
+        ("corpus.jsonl", '{"_id": "a", "text": 5}', "`text` must be text"),
+        ("corpus.jsonl", '{"_id": "a", "title": "\\ud800", "text": "A half."}', "`title` holds half of a surrogate"),
+        ("corpus.jsonl", '{"_id": "1", "text": "A."}\n{"_id": 1, "text": "B."}', "its `_id` 1 is that of an earlier"),
+        ("corpus.jsonl", "", "holds no document with text"),
+        ("queries.jsonl", '{"_id": "q1"}', "`text` is missing"),
+        ("queries.jsonl", b"\xff\xfe", "is not UTF-8"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n", "line 2 does not fit"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tvery\n", "with tabs between them"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tinf\n", "line 2 does not fit"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nunknown\td1\t1\n", "names no relevant document"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path, write: Writer, name, content):
-    """Broken JSON, missing fields, wrong types, bad bytes and bad grades are an error that names the file."""
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path, write: Writer, name, content, reason):
+    """Broken JSON, missing fields, wrong types, ids twice, bad bytes and bad grades are named, with the file."""
     files = retrieval_set() | {name: content}
 
     with pytest.raises(CorpusError) as caught:
         read_beir(write(tmp_path / "set", files))
 
     assert str(tmp_path / "set" / name) in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_a_bad_line_is_named(tmp_path, write):

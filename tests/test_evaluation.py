@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,36 +94,46 @@ def test_questions_are_read_as_they_were_written(question_set):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "reason"),
     [
-        {"question": None},
-        {"question": " "},
-        {"question": "x" * 1001},
-        {"answers": "46 metres"},
-        {"answers": None},
-        {"answers": [1999]},
-        {"type": None},
-        {"id": 7},
-        {"answerable": "yes"},
-        {"evidence": [{"doc": "a.md"}]},
-        {"evidence": ["words"]},
-        {"evidence": [{"doc": "a.md", "quote": None}]},
+        ({"question": None}, "`question` must be text"),
+        ({"question": " "}, "the question is empty"),
+        ({"question": "x" * 1001}, "the question has 1,001 characters"),
+        ({"answers": "46 metres"}, "`answers` must be a list of texts"),
+        ({"answers": None}, "`answers` must be"),
+        ({"answers": [1999]}, "`answers` must be"),
+        ({"type": None}, "`type` must be text"),
+        ({"id": 7}, "`id` must be text"),
+        ({"answerable": "yes"}, "`answerable` must be true or false"),
+        ({"evidence": [{"doc": "a.md"}]}, "`evidence` must be a list of objects with the texts `doc` and `quote`"),
+        ({"evidence": ["words"]}, "`evidence` must be a list of objects"),
+        ({"evidence": [{"doc": "a.md", "quote": None}]}, "`evidence` must be a list of objects"),
+        ({"evidence": []}, "`evidence` must not be empty when `answerable` is true"),
     ],
 )
-def test_a_line_that_is_no_question_is_named(question_set, change):
-    """A field that is missing in meaning or of a wrong type is an error that names the file and the line."""
+def test_a_line_that_is_no_question_is_named(question_set, change, reason):
+    """A field that is missing in meaning or of a wrong type is an error that names the file, the line and the field."""
     question_set.write_text(lines(QUESTIONS[0], QUESTIONS[1] | change), encoding="utf-8")
 
-    with pytest.raises(BadSetting, match=r"questions\.jsonl, line 2 is no question"):
+    with pytest.raises(BadSetting, match=rf"questions\.jsonl, line 2 is no question: {re.escape(reason)}"):
         read_questions(question_set)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "5", '{"id": "a"}', "null"])
-def test_a_line_that_is_no_object_is_named(question_set, line):
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "it is not JSON (Expecting property name enclosed in double quotes, column 2)"),
+        ("[]", "it is no JSON object"),
+        ("5", "it is no JSON object"),
+        ('{"id": "a"}', "`question` is missing"),
+        ("null", "it is no JSON object"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named(question_set, line, reason):
     """So is a line that is no JSON, no object, or lacks a field."""
     question_set.write_text(lines(*QUESTIONS) + line, encoding="utf-8")
 
-    with pytest.raises(BadSetting, match="line 4 is no question"):
+    with pytest.raises(BadSetting, match=f"line 4 is no question: {re.escape(reason)}"):
         read_questions(question_set)
 
 
@@ -243,7 +254,7 @@ def test_a_file_that_is_no_baseline_is_named(tmp_path, content):
     path = tmp_path / "baseline.json"
     path.write_text(content, encoding="utf-8")
 
-    with pytest.raises(BadSetting, match=r"baseline\.json is no baseline"):
+    with pytest.raises(BadSetting, match=r"baseline\.json is no baseline: each figure needs a number"):
         read_baseline(path)
 
 
@@ -281,7 +292,7 @@ def test_the_command_prints_figures_and_writes_lines(evaluate, tmp_path):
 
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert found["figures"]["hit@1"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 2}
+    assert found["figures"]["hit@1"] == {"value": 1.0, "low": pytest.approx(0.158, abs=0.001), "high": 1.0, "n": 2}
     assert found["by_type"].keys() == {"factoid", "far_off"}
     written = [json.loads(line) for line in (tmp_path / "lines.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["id"] for line in written] == ["a", "b", "c"]
@@ -307,6 +318,18 @@ def test_a_baseline_that_cannot_be_read_is_told_before_the_run(question_set, tmp
 
     assert result.exit_code == 2
     assert "gate.json is no baseline" in result.stderr
+
+
+@pytest.mark.model
+def test_a_set_about_other_documents_is_noted(evaluate, question_set):
+    """Evidence in a document that the index does not hold cannot be found, which the figures alone would not tell."""
+    elsewhere = {"evidence": [{"doc": f"{name}.md", "quote": "It stands."} for name in ("tower", "pier", "tower")]}
+    question_set.write_text(lines(*QUESTIONS, QUESTIONS[0] | elsewhere), encoding="utf-8")
+
+    result = evaluate()
+
+    assert result.exit_code == 0
+    assert "does not hold 2 of the documents with evidence, such as tower.md" in result.stderr
 
 
 @pytest.mark.model

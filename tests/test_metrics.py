@@ -6,6 +6,7 @@ import pytest
 import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from qa.metrics import auc_figure, mean_figure, ndcg, recall, reciprocal_rank
@@ -94,13 +95,14 @@ def test_the_auc_of_many_questions_needs_no_table_of_all_pairs():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_a_mean_lies_within_its_interval(data):
-    """The value is the mean, the interval encloses it and lies within the data."""
+    """The value is the mean, the interval encloses it and lies within the data, if these are not all 0 or all 1."""
     figure = mean_figure(data)
 
     assert figure
     assert figure.value == pytest.approx(sum(data) / len(data))
-    assert min(data) - 1e-9 <= figure.low <= figure.value + 1e-9
-    assert figure.value - 1e-9 <= figure.high <= max(data) + 1e-9
+    least, most = (0, 1) if set(data) in ({0}, {1}) else (min(data), max(data))
+    assert least - 1e-9 <= figure.low <= figure.value + 1e-9
+    assert figure.value - 1e-9 <= figure.high <= most + 1e-9
     assert figure.n == len(data)
 
 
@@ -112,6 +114,18 @@ def test_the_interval_is_the_textbook_one():
     assert figure.low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.004)
     assert figure.high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.004)
     assert figure == mean_figure([0.0, 1.0] * 200)
+
+
+@pytest.mark.parametrize("count", [1, 31, 128])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_none_or_all_of_a_few_questions_is_no_certainty(value, count):
+    """Where nothing fails, or everything, the interval is that of scipy's exact binomial test."""
+    figure = mean_figure([value] * count)
+
+    exact = binomtest(int(value) * count, count).proportion_ci(0.95, method="exact")
+    assert figure
+    assert (figure.value, figure.n) == (value, count)
+    assert (figure.low, figure.high) == pytest.approx((exact.low, exact.high))
 
 
 def test_no_questions_have_no_figure():

@@ -60,20 +60,30 @@ def test_the_confidence_fit_separates(informative):
         "near miss": rows(-0.5, informative),
     }
 
-    intercept, weights, judged = fit_confidence.fit([kinds])
+    intercept, weights = fit_confidence.fit([kinds])
+    judged = fit_confidence.held_out([kinds, kinds])
 
     assert np.isfinite(intercept)
     assert np.argmax(np.abs(weights)) == informative
     assert weights[informative] > 0
     assert ((judged[:, 0] > 0.5) == (judged[:, 1] == 1)).mean() > 0.9
-    assert judged.shape == (4 * 200, 3)
+    assert judged.shape == (2 * 4 * 200, 3)
+
+
+def test_a_question_is_judged_by_a_fit_that_has_not_seen_it():
+    """Where in one set the evidence says the opposite of the other, each is judged wrong by the other's fit."""
+    kinds = {"answerable": rows(1, 0), "taken out": rows(-1, 0)}
+    opposite = {"answerable": rows(-1, 0), "taken out": rows(1, 0)}
+
+    judged = fit_confidence.held_out([kinds, opposite])
+
+    assert ((judged[:, 0] > 0.5) == (judged[:, 1] == 1)).mean() < 0.1
 
 
 def test_each_kind_counts_the_same_in_the_confidence_fit():
     """With a kind ten times as large, its questions together weigh as much as the others."""
     kinds = {"answerable": rows(1, 0, 20), "taken out": rows(-1, 0, 200)}
 
-    _, _, judged = fit_confidence.fit([kinds])
+    _, answerable, weight = fit_confidence.labelled([kinds])
 
-    answerable = judged[:, 1] == 1
-    assert judged[answerable, 2].sum() == pytest.approx(judged[~answerable, 2].sum())
+    assert weight[answerable == 1].sum() == pytest.approx(weight[answerable == 0].sum())

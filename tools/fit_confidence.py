@@ -34,9 +34,10 @@ from qa.vectors import DEFAULT_MODEL, Embedder
 ROOT = Path(__file__).parent.parent
 FEW_DOCUMENTS = 10  # every second question is asked of so few, so that the confidence holds for small folders too
 ANSWERABLE_SHARE = 0.97  # of the questions that a service meets; the fit itself sees both kinds equally often
+Kinds = dict[str, NDArray[np.float64]]  # the evidence of each kind of question of a set
 
 
-def evidence(folder: Path, others: list[Path], count: int) -> dict[str, NDArray[np.float64]]:
+def evidence(folder: Path, others: list[Path], count: int) -> Kinds:
     """Return the evidence of each kind of question of a set, shape (questions, evidence)."""
     beir = read_beir(folder)
     drawn = _sample(beir.queries, 2 * count)
@@ -71,8 +72,8 @@ def _sample(queries: Sequence[BeirQuery], count: int) -> list[BeirQuery]:
     return random.Random(1).sample(queries, min(count, len(queries)))  # noqa: S311
 
 
-def fit(sets: list[dict[str, NDArray[np.float64]]]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Return the intercept, the weights, and (probability, answerable, weight) of every question, shape (n, 3)."""
+def labelled(sets: Sequence[Kinds]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the evidence of all questions, shape (n, evidence), whether each is answerable, and its weight, (n,)."""
     rows, labels, weights = [], [], []
     for kinds in sets:
         for name, negative in kinds.items():
@@ -81,18 +82,35 @@ def fit(sets: list[dict[str, NDArray[np.float64]]]) -> tuple[float, NDArray[np.f
                 rows += [positive, negative]
                 labels += [np.ones(len(positive)), np.zeros(len(negative))]
                 weights += [np.full(len(positive), 1 / len(positive)), np.full(len(negative), 1 / len(negative))]
-    x, y, weight = np.concatenate(rows), np.concatenate(labels), np.concatenate(weights)
+    return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights)
+
+
+def fit(sets: Sequence[Kinds]) -> tuple[float, NDArray[np.float64]]:
+    """Return the intercept and the weights, shape (evidence,)."""
+    x, y, weight = labelled(sets)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3))
     pipeline.fit(x, y, logisticregression__sample_weight=weight * len(weight) / weight.sum())
     scaler, logistic = pipeline[0], pipeline[1]
     coefficients = logistic.coef_[0] / scaler.scale_
-    intercept = float(logistic.intercept_[0] - coefficients @ scaler.mean_)
-    judged = np.column_stack([1 / (1 + np.exp(-(x @ coefficients + intercept))), y, weight])
-    return intercept, coefficients, judged
+    return float(logistic.intercept_[0] - coefficients @ scaler.mean_), coefficients
+
+
+def held_out(sets: Sequence[Kinds]) -> NDArray[np.float64]:
+    """Return (probability, answerable, weight) of every question by a fit on the other sets alone, shape (n, 3)."""
+    judged = []
+    for number, one in enumerate(sets):
+        intercept, coefficients = fit([*sets[:number], *sets[number + 1 :]])
+        x, y, weight = labelled([one])
+        judged.append(np.column_stack([1 / (1 + np.exp(-(x @ coefficients + intercept))), y, weight]))
+    return np.concatenate(judged)
 
 
 def draw_reliability(judged: NDArray[np.float64], path: Path) -> None:
-    """Draw how often questions of a given confidence are answerable, with both kinds asked equally often."""
+    """Draw how often questions of a given confidence are answerable, with both kinds asked equally often.
+
+    Args:
+        judged: as `held_out`.
+    """
     import matplotlib.pyplot as plt  # the only use of it; no other dependency brings it along
 
     edges = np.quantile(judged[:, 0], np.linspace(0, 1, 11))
@@ -104,7 +122,7 @@ def draw_reliability(judged: NDArray[np.float64], path: Path) -> None:
     ]
     figure, axes = plt.subplots(figsize=(4.5, 4.5))
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
-    axes.plot(*zip(*points, strict=True), marker="o", label="fitted")
+    axes.plot(*zip(*points, strict=True), marker="o", label="fitted on the other sets")
     axes.set(xlabel="confidence, before the prior is corrected", ylabel="share that is answerable")
     axes.legend()
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
@@ -116,7 +134,7 @@ def draw_reliability(judged: NDArray[np.float64], path: Path) -> None:
 def main(queries: int, folders: tuple[Path, ...]) -> None:
     """Fit on all FOLDERS (two or more) together and write the result."""
     sets = [evidence(folder, [other for other in folders if other != folder], queries) for folder in folders]
-    intercept, weights, judged = fit(sets)
+    intercept, weights = fit(sets)
     prior = math.log(ANSWERABLE_SHARE / (1 - ANSWERABLE_SHARE))
     result = {
         "intercept": round(intercept + prior, 4),
@@ -129,7 +147,7 @@ def main(queries: int, folders: tuple[Path, ...]) -> None:
     }
     target = ROOT / "qa" / "confidence.json"
     target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    draw_reliability(judged, ROOT / "docs" / "pictures" / "reliability.svg")
+    draw_reliability(held_out(sets), ROOT / "docs" / "pictures" / "reliability.svg")
     click.echo(target.read_text(encoding="utf-8"))
 
 
