@@ -3,17 +3,16 @@
 0 answered or fine, 1 not in the documents or a check failed, 2 wrong usage, 3 no or unusable index.
 """
 
-import errno
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 import click
 
@@ -22,11 +21,23 @@ from qa.settings import Settings, from_environment, unknown_variables
 
 FINE, NEGATIVE, USAGE, NO_INDEX = 0, 1, 2, 3
 _USAGE_ERRORS = (BadQuestion, BadQuote, BadSetting, CorpusError, FeedbackRefused, NoSuchDocument)
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
-index_option = click.option(
-    "--index", type=click.Path(path_type=Path), help="Folder of the index.  [QA_INDEX, ./index]"
-)
+
+class _Folder(click.Path):
+    """A folder; that it is missing or cannot be read is told, with the exit code, by whoever needs it."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; the empty one, most likely of a variable that is not set, is not the current folder."""
+        if value == "":
+            self.fail("the name of the folder is empty; the current one is '.'", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+corpus_option = click.option("--corpus", type=_Folder(), help="Folder of documents.  [QA_CORPUS, ./corpus]")
+index_option = click.option("--index", type=_Folder(), help="Folder of the index.  [QA_INDEX, ./index]")
 
 
 def _settings(**options: Any) -> Settings:
@@ -36,23 +47,31 @@ def _settings(**options: Any) -> Settings:
     return replace(from_environment(), **{name: value for name, value in options.items() if value is not None})
 
 
-def _reports_errors(command: _Command) -> _Command:
-    """Turn an error that a person can mend into one line on stderr and an exit code."""
+class _Group(click.Group):
+    """Turns an error that a person can mend into one line on stderr and an exit code."""
 
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that the arguments name."""
+        _replace_closed_streams()
         try:
-            return command(*args, **kwargs)
+            return super().main(*args, **kwargs)
         except QAError as error:
             click.echo(f"qa: {error}", err=True)
             sys.exit(USAGE if isinstance(error, _USAGE_ERRORS) else NO_INDEX)
         except OSError as error:  # most likely where the output goes: a full disk
-            if error.errno == errno.EPIPE:
-                raise  # whoever read the output has seen enough; click ends without a word
             click.echo(f"qa: {error}", err=True)
             sys.exit(USAGE)
 
-    return run  # type: ignore[return-value]
+
+def _replace_closed_streams() -> None:
+    """Open the standard streams that were closed: else the next file that is opened would be taken for one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _print_json(value: object) -> None:
@@ -79,7 +98,7 @@ def _progress() -> Iterator[Callable[[str, int, int], object]]:
             bar.close()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cited-qa", prog_name="qa")
 def main() -> None:
     """Answer questions from a folder of documents, with exact citations.
@@ -92,10 +111,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--corpus", type=click.Path(path_type=Path), help="Folder of documents.  [QA_CORPUS, ./corpus]")
+@corpus_option
 @index_option
 @click.option("--force", is_flag=True, help="Build and embed everything anew, even if nothing changed.")
-@_reports_errors
 def rebuild(corpus: Path | None, index: Path | None, force: bool) -> None:
     """Bring the index up to the documents; whoever serves it is never disturbed."""
     from qa.rebuild import rebuild as run
@@ -106,9 +124,10 @@ def rebuild(corpus: Path | None, index: Path | None, force: bool) -> None:
     for notice in summary.notices:
         click.echo(f"{'skipped' if notice.skipped else 'note'}: {notice.path}: {notice.reason}", err=True)
     skipped = sum(notice.skipped for notice in summary.notices)
-    state = f"{summary.embedded} texts embedded" if summary.changed else "nothing changed"
+    state = f"{_counted(summary.embedded, 'text')} embedded" if summary.changed else "nothing changed"
     click.echo(
-        f"{summary.documents} documents, {summary.passages} passages, {skipped} files skipped, {state}, "
+        f"{_counted(summary.documents, 'document')}, {_counted(summary.passages, 'passage')}, "
+        f"{_counted(skipped, 'file')} skipped, {state}, "
         f"{summary.seconds:.1f} s; generation {summary.generation} in {settings.index}"
     )
 
@@ -117,7 +136,6 @@ def rebuild(corpus: Path | None, index: Path | None, force: bool) -> None:
 @index_option
 @click.option("--host", help="Address to listen on.  [QA_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [QA_PORT, 8000]")
-@_reports_errors
 def serve(index: Path | None, host: str | None, port: int | None) -> None:
     """Serve the question box and the JSON interface; the log is one JSON object a line on stdout."""
     from web.server import serve as run
@@ -132,7 +150,6 @@ def serve(index: Path | None, host: str | None, port: int | None) -> None:
 @click.option("--exact", is_flag=True, help="Do not correct misspelt words.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the JSON interface replies.")
 @index_option
-@_reports_errors
 def ask(question: str, k: int, documents: tuple[str, ...], exact: bool, as_json: bool, index: Path | None) -> None:
     """Answer QUESTION; exit with 1 when the documents do not."""
     from qa.answer import Status
@@ -152,7 +169,6 @@ def ask(question: str, k: int, documents: tuple[str, ...], exact: bool, as_json:
 
 @main.command()
 @index_option
-@_reports_errors
 def verify(index: Path | None) -> None:
     """Check every citation of the index against its document; exit with 1 when one does not fit."""
     from qa.index import open_index
@@ -164,15 +180,14 @@ def verify(index: Path | None) -> None:
         click.echo(fault)
     sentences = sum(len(passage.sentences) for passage in opened.passages)
     click.echo(
-        f"{len(opened.passages)} passages and {sentences} sentences of {len(opened.documents)} documents checked, "
-        f"{len(found)} faults"
+        f"{_counted(len(opened.passages), 'passage')} and {_counted(sentences, 'sentence')} of "
+        f"{_counted(len(opened.documents), 'document')} checked, {_counted(len(found), 'fault')}"
     )
     sys.exit(NEGATIVE if found else FINE)
 
 
 @main.command()
 @index_option
-@_reports_errors
 def rollback(index: Path | None) -> None:
     """Let the generation before serve again; a second rollback takes it back.
 
@@ -185,10 +200,9 @@ def rollback(index: Path | None) -> None:
 
 
 @main.command()
-@click.option("--corpus", type=click.Path(path_type=Path), help="Folder of documents.  [QA_CORPUS, ./corpus]")
+@corpus_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @index_option
-@_reports_errors
 def doctor(corpus: Path | None, as_json: bool, index: Path | None) -> None:
     """Examine settings, versions, weights, disk, feedback, index, documents and passages; exit with 1 on a fault."""
     from qa.doctor import State, examine, finding_to_text, findings_to_json
@@ -206,7 +220,6 @@ def doctor(corpus: Path | None, as_json: bool, index: Path | None) -> None:
 
 @main.command()
 @index_option
-@_reports_errors
 def mcp(index: Path | None) -> None:
     """Answer an agent over the Model Context Protocol, on stdin and stdout (docs/mcp.md)."""
     if find_spec("mcp") is None:
@@ -219,7 +232,6 @@ def mcp(index: Path | None) -> None:
 
 @main.command()
 @index_option
-@_reports_errors
 def documents(index: Path | None) -> None:
     """List the documents of the index: id, characters, path, title."""
     from qa.index import open_index
@@ -235,7 +247,6 @@ def documents(index: Path | None) -> None:
 @click.option("--exact", is_flag=True, help="Do not correct misspelt words.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the JSON interface replies.")
 @index_option
-@_reports_errors
 def why_not(question: str, place: str, k: int, exact: bool, as_json: bool, index: Path | None) -> None:
     """Say at which stage a stretch of a document was left out; exit with 1 when it was.
 
@@ -259,7 +270,6 @@ def why_not(question: str, place: str, k: int, exact: bool, as_json: bool, index
 
 
 @main.command()
-@_reports_errors
 def token() -> None:
     """Make a token for the JSON interface or the metrics.
 
@@ -279,7 +289,6 @@ def feedback() -> None:
 
 @feedback.command("export")
 @click.option("--unhelpful", is_flag=True, help='Also the verdicts "no", as lines for a person to complete.')
-@_reports_errors
 def export_feedback(unhelpful: bool) -> None:
     """Print the verdicts as lines of a question set.
 
@@ -314,7 +323,6 @@ def export_feedback(unhelpful: bool) -> None:
     help="Exit with 1 when a figure is worse than this baseline allows.",
 )
 @index_option
-@_reports_errors
 def evaluate(
     questions: Path | None,
     beir: Path | None,
@@ -345,6 +353,13 @@ def evaluate(
             opened = open_index(settings.index)
             check_model(settings.index, opened, embedder.info)
             asked = evaluation.read_questions(questions or Path())[:limit]
+            unknown = evaluation.unknown_documents(opened, asked)
+            if unknown:
+                click.echo(
+                    f"note: the index does not hold {len(unknown)} of the documents with evidence, such as "
+                    f"{unknown[0]}; what is only there counts as not found",
+                    err=True,
+                )
             outcomes = []
             for outcome in evaluation.run_questions(opened, embedder, asked, settings.min_confidence):
                 outcomes.append(outcome)

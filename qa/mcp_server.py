@@ -5,21 +5,23 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 from anyio.to_thread import run_sync
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from qa import version
 from qa.answer import DEFAULT_K, Status
 from qa.errors import BadQuote, NoSuchDocument, QAError
-from qa.reply import document_to_json, reply_to_json
+from qa.reply import document_to_json, percent_of, reply_to_json
 from qa.search import MAX_K, MAX_QUESTION_CHARS
 from qa.service import Service
 from qa.settings import Settings
+from web.api import whole
 from web.openapi import describe
 
 MAX_READ_CHARS = 20_000  # of a document in one call: some 5,000 tokens
@@ -36,6 +38,7 @@ _ANSWER_FIELDS = ("answer", "disagreements")
 _REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _log = logging.getLogger(__name__)
 _Json = dict[str, Any]
+_Whole = Annotated[int, BeforeValidator(whole)]
 
 
 class _Arguments(BaseModel):
@@ -50,7 +53,7 @@ class Question(_Arguments):
         description="A whole question in plain words. It is searched as it is, nothing said before is known.",
         json_schema_extra={"minLength": 1, "maxLength": MAX_QUESTION_CHARS},
     )
-    k: int = Field(
+    k: _Whole = Field(
         DEFAULT_K, description="How many passages at most.", json_schema_extra={"minimum": 1, "maximum": MAX_K}
     )
     documents: list[str] | None = Field(
@@ -65,8 +68,8 @@ class Stretch(_Arguments):
     """What `read_document` takes."""
 
     document: str = Field(description="Id of a document, as a passage gives it in `document.id`.")
-    start: int = Field(0, description="First character to read.", json_schema_extra={"minimum": 0})
-    end: int | None = Field(None, description="Character to stop before; the end of the document if left out.")
+    start: _Whole = Field(0, description="First character to read.", json_schema_extra={"minimum": 0})
+    end: _Whole | None = Field(None, description="Character to stop before; the end of the document if left out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,13 @@ async def _serve(service: Service) -> None:
     async def call_tool(_: Any, params: Any) -> CallToolResult:
         return await run_sync(_call, service, params.name, params.arguments or {})
 
-    server = Server("cited-qa", instructions=f"{_QUOTED} {_REFUSED}", on_list_tools=list_tools, on_call_tool=call_tool)
+    server = Server(
+        "cited-qa",
+        version=version(),
+        instructions=f"{_QUOTED} {_REFUSED}",
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
 
@@ -178,7 +187,7 @@ def _read_document(service: Service, wanted: Stretch) -> tuple[str, _Json]:
 
 def _reply_to_text(reply: _Json) -> str:
     """Return a reply as text that a model can quote from: nothing is wrapped or shortened."""
-    lines = [f"status: {reply['status']} (confidence {reply['confidence']:.2f})"]
+    lines = [f"status: {reply['status']} (confidence {percent_of(reply['confidence']) / 100:.2f})"]
     if reply["status"] == Status.NOT_IN_DOCUMENTS:
         lines.append("The documents do not answer this. The nearest passages:")
     if reply["searched"] != reply["question"]:

@@ -15,6 +15,11 @@ def index_to_json(index: Index) -> dict[str, str]:
     return {"id": index.manifest.id, "built_at": index.built_at, "model": index.manifest.model.name}
 
 
+def percent_of(confidence: float) -> int:
+    """Return a confidence as people are shown it: that of the JSON interface, rounded down, for nothing is certain."""
+    return min(round(10_000 * confidence) // 100, 99)
+
+
 def reply_to_json(reply: Reply, *, explained: bool = False) -> dict[str, Any]:
     """Return a reply as the JSON interface gives it.
 

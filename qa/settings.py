@@ -18,12 +18,12 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def _setting(default: Any, about: str, *bounds: float, fault: Callable[[str], str] | None = None) -> Any:
+def _setting(default: Any, about: str, *bounds: float, fault: Callable[[Any], str] | None = None) -> Any:
     """Return the field of a setting.
 
     Args:
         bounds: of a number, the least and the greatest value that can be used.
-        fault: tells what is wrong with a text, "" if nothing is.
+        fault: tells what is wrong with a value that is no number, "" if nothing is.
     """
     return field(default=default, metadata={"about": about, "bounds": bounds, "fault": fault})
 
@@ -40,6 +40,14 @@ def _fault_of_names(value: str) -> str:
         f"is {value!r}; it must list names such as docs.example.org, without scheme, port or path, separated by "
         "commas, or be * for any"
     )
+
+
+def _fault_of_index(value: Path) -> str:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:  # FAISS opens no file below it
+        return f"is {str(value)!r}; it must be a path in UTF-8 (folder of the index)"
+    return ""
 
 
 def _is_address(text: str) -> bool:
@@ -80,7 +88,7 @@ class Settings:
     """The settings of one process; each can be set by the environment variable `QA_` + its name in capitals."""
 
     corpus: Path = _setting(Path("corpus"), "folder of documents")
-    index: Path = _setting(Path("index"), "folder of the index")
+    index: Path = _setting(Path("index"), "folder of the index", fault=_fault_of_index)
     model: str = _setting(
         "bge-small-en-v1.5", "embedding model: the default, a folder, or a hub name that sentence-transformers loads"
     )

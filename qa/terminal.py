@@ -5,6 +5,7 @@ import textwrap
 from qa.answer import CitedPassage, Reply
 from qa.documents import Document, shown_blocks
 from qa.explain import WhyNot
+from qa.reply import percent_of
 
 _WIDTH = 100
 
@@ -12,6 +13,7 @@ _WIDTH = 100
 def reply_to_text(reply: Reply) -> str:
     """Return the answer with its citation, then the passages."""
     lines = []
+    confidence = percent_of(reply.confidence) / 100
     if reply.query.corrections:
         lines += [f"Searched for: {reply.query.searched}", ""]
     if reply.answer:
@@ -19,7 +21,7 @@ def reply_to_text(reply: Reply) -> str:
         lines += [
             *_lines(cited.document, reply.answer.start, reply.answer.end, "", "“", "”"),
             f"  [{reply.answer.passage}] {_source(cited)}, characters {reply.answer.start}-{reply.answer.end}",
-            f"  confidence {reply.confidence:.2f}",
+            f"  confidence {confidence:.2f}",
         ]
         if reply.answer.supported_by:
             lines.append("  also said in " + ", ".join(f"[{rank}]" for rank in reply.answer.supported_by))
@@ -31,7 +33,7 @@ def reply_to_text(reply: Reply) -> str:
                 f"  [{found.second.passage}] {found.second.value}, not {found.first.value}",
             ]
     else:
-        lines.append(f"The documents do not answer this (confidence {reply.confidence:.2f}). The nearest passages:")
+        lines.append(f"The documents do not answer this (confidence {confidence:.2f}). The nearest passages:")
     for cited in reply.passages:
         passage = cited.hit.passage
         lines += ["", f"[{cited.rank}] {_source(cited)}, characters {passage.start}-{passage.end}"]

@@ -172,7 +172,7 @@ def test_another_request_id_is_replaced(client, log, sent):
 
 def test_every_request_gets_an_id_of_its_own(client):
     """Without an id of its sender, no two requests have the same; pages, files and probes have one too."""
-    paths = ["/", "/nothing", "/static/icon.svg", "/healthz", "/readyz", "/metrics"] * 5
+    paths = ["/", "/nothing", "/static/a/icon.svg", "/healthz", "/readyz", "/metrics"] * 5
 
     ids = []
     for path in paths:
@@ -201,15 +201,34 @@ def test_an_unexpected_error_is_logged_with_the_id_of_its_request(service, monke
     assert "Skagen" not in json.dumps([error, line])
 
 
-def test_probes_are_logged_only_when_they_fail(client, log):
-    """What asks every few seconds leaves no line as long as all is well."""
-    for path in ("/healthz", "/readyz", "/metrics"):
-        assert client.get(path).status_code == 200
+def test_probes_and_files_of_pages_are_logged_only_when_they_fail(client, log):
+    """What asks every few seconds, or for every page, leaves no line as long as all is well."""
+    for path in ("/healthz", "/readyz", "/metrics", "/static/a/style.css"):
+        with client.get(path) as response:
+            assert response.status_code == 200
     assert log() == []
 
     client.post("/metrics")
+    client.get("/static/a/none.css")
 
-    assert [(line["path"], line["status"]) for line in log()] == [("/metrics", 405)]
+    assert [(line["path"], line["status"]) for line in log()] == [("/metrics", 405), ("/static/a/none.css", 404)]
+
+
+def test_a_log_that_cannot_be_written_is_told_once():
+    """Not with every line: that would fill the next disk."""
+    lines = "import logging, web.access_log as log; log.log_as_json(); logging.info('one'); logging.info('two')"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", lines],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.stderr.count("--- Logging error ---") == 1
+    assert "No space left on device" in done.stderr
 
 
 def request_id_of_reply(port: int, path: str, *, sent: str) -> str:

@@ -140,6 +140,7 @@ def addresses(site, many, disagreeing, refusing, service):
         "table": f"{site}/documents/{ids['notes/recipe.html']}",
         "interface": f"{site}/api",
         "not found": f"{site}/nowhere",
+        "gone document": f"{asked(site)}&documents=gone",
     }
 
 
@@ -484,7 +485,11 @@ def test_a_page_stays_small(open_page, site):
     )
 
     assert sum(sizes.values()) < 60_000, sizes
-    assert blocking == [f"{site}/static/style.css"]
+    assert [url.rpartition("/")[2] for url in blocking] == ["style.css"]
+    page.goto(f"{site}/documents", wait_until="networkidle")
+    files = page.evaluate("performance.getEntriesByType('resource').map(e => [e.name, e.transferSize])")
+    assert len(files) > 2
+    assert [name for name, bytes_sent in files if bytes_sent] == []  # the next page asks for none of them again
 
 
 def test_a_missing_chromium_is_named_with_the_command_that_mends_it(monkeypatch):

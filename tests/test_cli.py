@@ -1,10 +1,12 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -132,7 +134,7 @@ def test_a_rebuild_reports_on_stdout_and_what_it_skipped_on_stderr(qa, tmp_path,
     result = qa("rebuild", "--corpus", corpus, "--index", tmp_path / "i")
 
     line = only_line(result.stdout)
-    assert line.startswith("2 documents, 2 passages, 1 files skipped, 4 texts embedded, ")
+    assert line.startswith("2 documents, 2 passages, 1 file skipped, 4 texts embedded, ")
     assert line.endswith(f" in {tmp_path / 'i'}")
     assert result.stderr == (
         "note: b.txt: is not UTF-8; read as Windows-1252\n"
@@ -246,7 +248,7 @@ def test_verify_counts_what_it_checked(qa, tmp_path, write, pretend_models, monk
     monkeypatch.setattr("qa.verify.faults", lambda index: ["a.md:0-1: wrong"])
 
     assert qa("verify", code=1).stdout == (
-        "a.md:0-1: wrong\n2 passages and 2 sentences of 2 documents checked, 1 faults\n"
+        "a.md:0-1: wrong\n2 passages and 2 sentences of 2 documents checked, 1 fault\n"
     )
 
 
@@ -265,6 +267,56 @@ def test_a_list_that_cannot_be_written_is_one_line(qa, tmp_path, write, pretend_
     assert (done.returncode, done.stderr) == (2, "qa: [Errno 28] No space left on device\n")
     assert (latin.returncode, latin.stderr) == (0, "")
     assert latin.stdout.endswith(r"\u1f38\u03bb\u03b9\u03ac\u03c2" + "\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "streams", "code", "stderr"),
+    [
+        (["documents"], ">&-", 0, ""),
+        (["token"], "<&- >&- 2>&-", 0, ""),
+        (["--help"], "> /dev/full", 2, "qa: [Errno 28] No space left on device\n"),
+        (["mcp"], "<&-", 0, ""),
+    ],
+)
+def test_streams_may_be_closed_or_full(qa, tmp_path, write, pretend_models, command, streams, code, stderr):
+    """What nobody reads goes nowhere, what is never sent has ended; what cannot be written is one line."""
+    qa("rebuild", "--corpus", corpus_of(write, tmp_path / "c"))
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", *QA, *command],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, "".join(re.findall(r"^(?:qa|Trace).*\n", done.stderr, re.M))) == (code, stderr)
+
+
+@pytest.mark.parametrize("option", ["--corpus", "--index"])
+def test_a_folder_without_a_name_is_not_the_current_one(qa, option):
+    """A variable of a script that is not set must not have the working directory indexed."""
+    assert f"'{option}': the name of the folder is empty" in qa("rebuild", option, "", code=2).stderr
+
+
+def test_an_index_that_may_not_be_read_is_one_that_cannot_be_used(qa, write, pretend_models):
+    """By option and by variable alike; root reads as somebody else."""
+    with tempfile.TemporaryDirectory() as name:  # unlike tmp_path, open to everybody
+        folder = Path(name) / "index"
+        folder.mkdir(mode=0)
+        Path(name).chmod(0o755)
+        user = os.getuid()
+        if user == 0:
+            os.setresuid(65534, 65534, 0)
+        try:
+            by_option = qa("documents", "--index", folder, code=3).stderr
+            by_variable = qa("documents", code=3, QA_INDEX=folder).stderr
+        finally:
+            os.setresuid(user, user, user)
+
+    assert only_line(by_option) == only_line(by_variable)
+    assert str(folder) in by_option
 
 
 def test_documents_are_listed_by_line(qa, tmp_path, write, pretend_models):

@@ -228,9 +228,12 @@ def test_a_file_of_twenty_megabytes_is_not_even_opened(tmp_path, write):
 
 
 def test_no_folder_is_an_error(tmp_path):
-    """A corpus that is no folder is refused with its name and the option that names another."""
-    with pytest.raises(CorpusError, match=r"gone is not a folder; name the folder of documents with --corpus"):
-        read_corpus(tmp_path / "gone", LIMIT, SECONDS)
+    """A corpus that is no folder, or leads back to itself, is refused with its name and the option for another."""
+    (tmp_path / "loop").symlink_to("loop")
+
+    for name in ("gone", "loop"):
+        with pytest.raises(CorpusError, match=f"{name} is not a folder; name the folder of documents with --corpus"):
+            read_corpus(tmp_path / name, LIMIT, SECONDS)
 
 
 def test_nothing_readable_is_an_error_that_lists_why(tmp_path, write):

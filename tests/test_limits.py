@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -142,7 +142,7 @@ def test_a_burst_is_answered_or_refused_and_nothing_is_dropped(server):
         if reply.status == 503:
             assert reply.headers["Retry-After"] == "5"
             assert reply.headers["Content-Security-Policy"] == SECURITY_HEADERS["Content-Security-Policy"]
-            assert b"questions wait already" in reply.body
+            assert b"more questions can wait" in reply.body
     kinds = {reply.headers["Content-Type"].partition(";")[0] for reply in replies if reply.status == 503}
     assert kinds == {"text/html", "application/problem+json"}
     assert all(probe.status == 200 for probe in probes)
@@ -167,7 +167,7 @@ def test_those_who_wait_get_their_turn_and_the_rest_is_refused():
         thread.start()
     while (queue.working, queue.waiting) != (1, 2):
         time.sleep(0.001)
-    with pytest.raises(Busy, match="2 questions wait already; try again in 10 s") as refused, queue.turn():
+    with pytest.raises(Busy, match="no more questions can wait; try again in 10 s") as refused, queue.turn():
         pass
     finish.set()
     for thread in threads:
@@ -367,6 +367,15 @@ def test_the_server_lets_through_what_a_trusted_proxy_tells(server):
     )
 
     assert server.send(request.encode())[2].startswith(b"https://localhost/documents/")
+
+
+def test_the_unit_allows_as_many_threads_as_the_settings():
+    """At the greatest values, the server has a thread for each question that is worked on or waits."""
+    unit = (ROOT / "deploy" / "systemd" / "qa.service").read_text(encoding="utf-8")
+    most = {spec.name: spec.metadata["bounds"][1] for spec in fields(Settings) if spec.metadata["bounds"]}
+    others = 100  # of the libraries, on machines with many cores
+
+    assert int(re.findall(r"^TasksMax=(\d+)$", unit, re.M)[0]) >= most["threads"] + most["queue"] + others
 
 
 def test_every_limit_has_a_variable():

@@ -13,11 +13,12 @@ from anyio.to_thread import run_sync
 from click.testing import CliRunner
 from mcp import Client, StdioServerParameters, stdio_client
 
+from qa import version
 from qa.cli import main
 from qa.errors import QAError
 from qa.mcp_server import MAX_READ_CHARS
 from qa.rebuild import rebuild
-from qa.reply import reply_to_json
+from qa.reply import percent_of, reply_to_json
 from qa.settings import Settings
 from tests.pretend import write_files
 
@@ -81,6 +82,7 @@ def test_the_tools_say_what_a_model_must_know(call):
         assert tools[name].input_schema["required"] == ["question"]
         assert tools[name].input_schema["properties"]["k"]["maximum"] == 20
     assert "not_in_documents" in call.client.instructions
+    assert call.client.server_info.version == version()
 
 
 def test_an_answer_is_the_reply_of_the_service_and_readable(call, service):
@@ -92,7 +94,7 @@ def test_an_answer_is_the_reply_of_the_service_and_readable(call, service):
     assert not result.is_error
     assert {**result.structured_content, "took_ms": 0} == {**expected, "took_ms": 0}
     answer, first = expected["answer"], expected["passages"][answer_place(expected)]
-    assert f"status: answered (confidence {expected['confidence']:.2f})" in said(result)
+    assert f"status: answered (confidence {percent_of(expected['confidence']) / 100:.2f})" in said(result)
     assert f"({first['document']['id']}:{answer['start']}-{answer['end']}):\n{answer['text']}\n" in said(result)
     assert all(passage["text"] in said(result) for passage in expected["passages"])
 
@@ -147,6 +149,15 @@ def test_a_citation_can_be_checked(call):
         assert read.structured_content["sha256"] == passage["document"]["sha256"]
         assert read.structured_content["next_start"] is None
         assert said(read).endswith(f"\n\n{passage['text']}")
+
+
+def test_a_whole_number_may_be_written_with_a_point(call, service):
+    """As in the JSON interface; another fraction is refused."""
+    document = next(iter(service.index.documents))
+
+    assert len(call("search", question=QUESTION, k=3.0).structured_content["passages"]) == 3
+    assert call("read_document", document=document, start=1.0, end=5.0).structured_content["end"] == 5
+    assert refused(call("ask", question=QUESTION, k=2.5)).startswith("k: Input should be a valid integer")
 
 
 @pytest.mark.parametrize("path", ["chronicle.md", "arabic.md", "hostile.md"])

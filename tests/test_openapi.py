@@ -98,7 +98,7 @@ def test_every_route_is_in_the_document_and_nothing_else(client, document):
     assert {(method, path) for method, path, _ in operations(document)} == served
 
 
-def test_the_examples_can_be_tried_out(client, document):
+def test_the_examples_can_be_tried_out(client, document, service):
     """Sent as they stand, all of them are answered, and as described."""
     for method, path, operation in operations(document):
         response = client.open(**example_request(method, path, operation))
@@ -106,6 +106,10 @@ def test_the_examples_can_be_tried_out(client, document):
         assert response.status_code == 200, (method, path, response.get_data(as_text=True))
         if response.is_json:
             assert_described(document, path, method.lower(), response)
+        if path == "/api/v1/ask":  # with a question of the documents
+            reply = response.get_json()
+            assert reply["status"] == "answered"
+            assert reply["question"] in [question.text for question in service.index.questions]
 
 
 @pytest.mark.parametrize(

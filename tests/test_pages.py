@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from qa.answer import Claim, Disagreement
 from qa.documents import parse_document
 from qa.feedback import OFF, read
+from qa.index import open_index
 from qa.rebuild import build, rebuild
 from qa.service import Service
 from qa.settings import Settings
@@ -20,6 +22,7 @@ from web.suggestions import suggest
 
 ANSWERED = "How high is the lighthouse of Skagen?"
 PAGE_BYTES = 60_000
+STATIC = Path(__file__).parents[1] / "web" / "static"
 
 
 def page(response, status=200):
@@ -161,7 +164,7 @@ def test_hostile_questions_are_text(client):
     response = client.get("/", query_string={"q": '"><script>alert(1)</script> lighthouse'})
 
     assert "<script>alert" not in response.text
-    assert 'src="/static/main.js"' in response.text
+    assert 'src="/static/' in response.text
 
 
 @pytest.mark.parametrize("path", ["hostile.md", "arabic.md", "word.txt", "chronicle.md", "notes/recipe.html"])
@@ -236,6 +239,39 @@ def test_an_address_that_is_no_page_leads_to_others(client, address, status):
     assert not re.search(r"\.md\b|header|method", text(found.css_first("main")), re.I)
 
 
+def kept(found):
+    """Return what the question box of a page would send."""
+    fields = found.css("main form.ask input:not([type=checkbox])")
+    return [(field.attributes["name"], field.attributes["value"]) for field in fields]
+
+
+def test_a_question_that_is_refused_for_now_is_not_lost(site_settings, service):
+    """It stays in the box with all that it was asked with, and one link asks it again as it was."""
+    lighthouse = document_id(service, "lighthouse.md")
+    busy, limited = (
+        Service(replace(site_settings, **changes)) for changes in ({"question_seconds": 0.001}, {"rate_limit": "1/day"})
+    )
+    for refusing, status in ((busy, 503), (limited, 429)):
+        refusing.open()
+        client = create_app(refusing).test_client()
+        if refusing is limited:
+            ask(client)
+        address = f"/?q=How+high+is+%22it%22&k=7&documents={lighthouse}&exact=true"
+        found = page(client.get(address), status)
+
+        assert kept(found) == [("q", 'How high is "it"'), ("documents", lighthouse), ("k", "7")]
+        (again,) = (link for link in found.css("main a") if text(link) == "Try again")
+        assert parse_qs(again.attributes["href"]) == parse_qs(address)
+
+
+def test_a_question_to_a_document_that_is_gone_goes_to_all(client):
+    """The box keeps the question without the filter, and so does the link."""
+    found = page(client.get("/?q=How+high&documents=renamed"), 404)
+
+    assert kept(found) == [("q", "How high")]
+    assert [(text(a), a.attributes["href"]) for a in found.css("main a")] == [("Ask all documents", "/?q=How+high")]
+
+
 def test_a_kind_of_problem_is_explained_without_being_one(client):
     """It leads to the other kinds."""
     found = page(client.get("/problems/busy"))
@@ -302,7 +338,7 @@ def test_a_page_made_before_an_edit_cites_and_keeps_nothing(client, service, sit
     found = ask(client)
     href = found.css_first(".answer .citing a").attributes["href"]
     fields = {i.attributes["name"]: i.attributes.get("value") or "" for i in found.css(".feedback input")}
-    kept = len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0
+    verdicts = len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0
 
     assert f"doc={version}" in href
     assert fields["doc"] == version
@@ -311,7 +347,8 @@ def test_a_page_made_before_an_edit_cites_and_keeps_nothing(client, service, sit
         client.post("/feedback", data={**fields, "doc": "0" * 16, "helpful": "yes"}),
     ):
         assert "was changed since" in text(page(response, 400).css_first(".lede"))
-    assert (len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0) == kept
+    assert kept(page(response, 400)) == [("q", ANSWERED)]
+    assert (len(list(read(site_settings.feedback))) if site_settings.feedback.exists() else 0) == verdicts
 
 
 def test_a_verdict_is_kept(client, site_settings):
@@ -438,6 +475,32 @@ def test_a_question_that_is_attached_twice_is_suggested_where_it_fits_best(tmp_p
     assert [found.text for found in suggest(index, "keeper")] == ["Keeper of what?", "Keeper since when?"]
 
 
+def test_one_passage_is_one(client):
+    """In the footer and in what is announced."""
+    found = ask(client, k=1)
+
+    assert " 1 passage below." in (found.css_first("#main").attributes["data-announce"] or "")
+    assert " 1 passage found in" in text(found.css_first("footer"))
+
+
+def test_a_word_that_repeats_is_looked_for_once(many_settings):
+    """However long a line somebody sends, it suggests what its words do, in about the same time."""
+    index = open_index(many_settings.index)
+
+    def timed(typed):
+        found, began = suggest(index, typed), time.perf_counter()
+        for _ in range(20):
+            suggest(index, typed)
+        return found, time.perf_counter() - began
+
+    once, single = timed("well")
+    often, repeated = timed("well " * 200)
+
+    assert once
+    assert often == once
+    assert repeated < 10 * single
+
+
 def test_suggestions_can_be_kept_to_some_documents(client, service):
     """Questions and sections; an id that is not in the index is told as elsewhere."""
 
@@ -455,8 +518,7 @@ def test_suggestions_can_be_kept_to_some_documents(client, service):
 
 def test_pages_keep_to_their_budget(client, service):
     """HTML, style and scripts of each page stay under 60 kB, uncompressed."""
-    static = Path(client.application.static_folder)
-    fixed = sum(path.stat().st_size for path in static.iterdir() if path.name != "reference.css")  # only /api has it
+    fixed = sum(path.stat().st_size for path in STATIC.iterdir() if path.name != "reference.css")  # only /api has it
     for address in ("/", f"/?q={ANSWERED}", "/documents", *(f"/documents/{name}" for name in service.index.documents)):
         assert fixed + len(client.get(address).data) < PAGE_BYTES, address
 
@@ -465,9 +527,26 @@ def test_the_first_paint_needs_one_style_sheet(client):
     """Scripts are modules, which never block, and nothing comes from elsewhere."""
     found = page(client.get("/"))
 
-    assert [link.attributes["href"] for link in found.css("link[rel=stylesheet]")] == ["/static/style.css"]
+    (style,) = (link.attributes["href"] for link in found.css("link[rel=stylesheet]"))
+    assert style.endswith("/style.css")
     assert all(script.attributes["type"] == "module" for script in found.css("script"))
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", found.html)
+
+
+def test_files_of_pages_are_asked_for_once(client):
+    """Their addresses change with them; the address of another version serves too, but is asked about each time."""
+    found = page(client.get("/"))
+    addresses = [a.attributes.get("href") or a.attributes.get("src") for a in found.css("link[href], script")]
+    folders = {address.rpartition("/")[0] for address in addresses}
+
+    assert len(folders) == 1  # which what a script imports by "./name.js" has too
+    for address in addresses:
+        cached = client.get(address, buffered=True)
+        assert cached.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        other = client.get(f"/static/other/{Path(address).name}", buffered=True)
+        assert (other.headers["Cache-Control"], other.data) == ("no-cache", cached.data)
+        again = client.get(other.request.path, headers={"If-None-Match": other.headers["ETag"]}, buffered=True)
+        assert again.status_code == 304
 
 
 @pytest.mark.parametrize("address", ["/", f"/?q={ANSWERED}", "/documents", "/nowhere"])
@@ -494,8 +573,8 @@ def test_text_is_compressed_for_those_who_take_it(client):
 
 def test_a_part_that_a_file_does_not_have_is_refused(client):
     """With its length, so that the next try can be right."""
-    size = (Path(client.application.static_folder) / "style.css").stat().st_size
-    response = client.get("/static/style.css", headers={"Range": "bytes=999999-"})
+    size = (STATIC / "style.css").stat().st_size
+    response = client.get("/static/a/style.css", headers={"Range": "bytes=999999-"})
 
     assert (response.status_code, response.headers["Content-Range"]) == (416, f"bytes */{size}")
 

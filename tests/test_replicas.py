@@ -1,13 +1,15 @@
 """Servers on other machines: each reads a copy of the index, made in the order that docs/operations.md names."""
 
+import re
 import shutil
+import subprocess
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from qa.index import read_pointer
+from qa.index import open_index, read_pointer
 from qa.rebuild import rebuild
 from qa.service import POLL_SECONDS, Service
 from qa.settings import Settings
@@ -60,6 +62,21 @@ def test_replicas_take_over_what_is_copied(tmp_path, write):
         wait_for(replicas[1], new)
 
     assert read_pointer(folders[0]) == read_pointer(folders[1]) == read_pointer(origin.index)
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+def test_the_documented_commands_make_a_new_replica(tmp_path, write, pretend_models):
+    """They are run as they stand, on this machine: nothing of the replica needs to be there before."""
+    origin = Settings(corpus=write(tmp_path / "corpus", {"a.md": "One is here."}), index=tmp_path / "index")
+    new = rebuild(origin, force=False, progress=lambda *_: None).generation
+    page = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:ssh|rsync) .*replica.*", page, re.M)
+
+    here = "\n".join(commands).replace("ssh replica ", "").replace("replica:", "").replace("/var/lib", str(tmp_path))
+    subprocess.run(["/bin/sh", "-e", "-c", here], cwd=tmp_path, check=True)
+
+    assert len(commands) == 4
+    assert open_index(tmp_path / "qa" / "index").manifest.id == new
 
 
 def wait_for(replica: Service, generation: str) -> None:

@@ -80,6 +80,13 @@ def test_settings_from_the_command_line_are_checked_too():
         Settings(port=70_000)
 
 
+def test_the_index_has_a_name_that_faiss_can_open(tmp_path):
+    """Any folder may hold the documents, whatever its bytes."""
+    assert Settings(index=tmp_path / "ij é", corpus=Path("c\udcff")).corpus == Path("c\udcff")
+    with pytest.raises(BadSetting, match=r"^QA_INDEX is 'j\\udcff'; it must be a path in UTF-8"):
+        Settings(index=Path("j\udcff"))
+
+
 def test_names_of_the_service_are_those_that_a_request_can_hold():
     """A scheme, a port or a path would fit no request: every one would be refused."""
     for good in ("*", "docs.example.org", "Localhost, 127.0.0.1,::1", "my_host,*"):

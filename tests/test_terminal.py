@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from qa.answer import answer
@@ -30,6 +32,14 @@ def test_an_answer_comes_first_with_its_citation(tiny_index, embedder):
     assert [line[:3] for line in lines if line.startswith("[")] == [
         f"[{n}]" for n in range(1, min(5, len(tiny_index.passages)) + 1)
     ]
+
+
+@pytest.mark.parametrize(("confidence", "shown"), [(1.0, "0.99"), (0.989, "0.98"), (0.29, "0.29")])
+def test_nothing_is_certain(tiny_index, embedder, confidence, shown):
+    """The confidence is that of the page: rounded down, and never 1."""
+    reply = answer(tiny_index, embedder, "How high is the lighthouse of Skagen?", min_confidence=0.5)
+
+    assert f"\n  confidence {shown}\n" in reply_to_text(replace(reply, confidence=confidence))
 
 
 def test_text_is_wrapped(tiny_index, embedder):

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from flask import Flask, Response, has_request_context, request
 
@@ -13,7 +13,7 @@ from web.trace import Trace, trace
 
 _log = logging.getLogger(__name__)
 _MAX_PATH_CHARS = 200  # enough to see what was asked for; an address may have 32 KiB
-_QUIET = (*PROBES, "/metrics")  # asked every few seconds, by machines
+_QUIET = (*PROBES, "/metrics", "/static/")  # asked every few seconds by machines, or several times for each page
 
 
 class JsonFormatter(logging.Formatter):
@@ -34,9 +34,21 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line | getattr(record, "fields", {}))
 
 
+class _Output(logging.StreamHandler[TextIO]):
+    """Writes lines, and says once when that fails: a traceback for each would only fill the next disk."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is not ours
+        """Go on without the line."""
+        if not self._told:
+            self._told = True
+            super().handleError(record)
+
+
 def log_as_json() -> None:
     """Let every logger of this process write JSON to stdout; stderr is left to what people are told at the start."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Output(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
@@ -49,7 +61,7 @@ def add_access_log(app: Flask, *, questions: bool) -> None:
     """
 
     def log(response: Response) -> Response:
-        if request.path not in _QUIET or response.status_code >= 400:
+        if not request.path.startswith(_QUIET) or response.status_code >= 400:
             _log.info("request", extra={"fields": _fields(response, trace(), questions)})
         return response
 

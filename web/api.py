@@ -173,6 +173,11 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
+def whole(value: Any) -> Any:
+    """Return a value of JSON, which knows one kind of number: 5.0 is 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _k_of_address() -> int:
     return _checked_k(whole_number(request.args.get("k", str(DEFAULT_K))))
 
@@ -205,8 +210,7 @@ def _truth_of_address(name: str) -> bool:
 
 
 def _checked_k(value: Any) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # JSON knows one kind of number: 5.0 is 5
+    value = whole(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadRequest(f"k must be a whole number from 1 to {MAX_K}")
     return value

@@ -9,10 +9,11 @@ from werkzeug.exceptions import NotFound
 from qa.service import Service
 from web.access_log import add_access_log
 from web.api import api, suggestions
+from web.assets import add_assets
 from web.health import PROBES, add_health
 from web.metrics import add_metrics
 from web.pages import pages
-from web.problems import NO_INDEX, PROBLEMS, BadRequest, problem_response, refusal_of
+from web.problems import NO_INDEX, NO_SUCH_DOCUMENT, PROBLEMS, BadRequest, problem_response, refusal_of
 from web.protection import protect
 from web.queue import WorkQueue
 from web.trace import add_trace, trace
@@ -36,7 +37,7 @@ SECURITY_HEADERS = {
 
 def create_app(service: Service) -> Flask:
     """Return the app that answers from `service`; it may have no open index yet."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -49,6 +50,7 @@ def create_app(service: Service) -> Flask:
     app.register_blueprint(api)
     app.register_blueprint(pages)
     app.add_url_rule("/suggest", view_func=suggestions)  # for the page, which has no token
+    add_assets(app)
     add_health(app, service)
     app.add_url_rule("/problems/<slug>", view_func=problem_page)
     app.register_error_handler(Exception, _error)
@@ -91,7 +93,10 @@ def _error(error: Exception) -> Response | tuple[str, int, dict[str, str]]:
         detail, _, command = detail.partition("; run: ")
     trace().problem = problem.slug
     label = f"Error {problem.status}"
-    page = render_template("problem.html", label=label, title=problem.title, detail=detail, command=command)
+    gone, later = problem is NO_SUCH_DOCUMENT, problem.status in (429, 503)
+    page = render_template(
+        "problem.html", label=label, title=problem.title, detail=detail, command=command, gone=gone, later=later
+    )
     return page, problem.status, refusal.headers
 
 

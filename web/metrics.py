@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
 import prometheus_client
@@ -12,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from qa import version
 from qa.answer import Status
 from qa.errors import QAError
 from qa.service import Service
@@ -58,7 +58,7 @@ class Metrics:
         for problem in PROBLEMS:
             self._problems.labels(problem.slug)
         Info("qa_build", "Version of the program.", registry=self.registry).info(
-            {"version": _version(), "python": python_version()}
+            {"version": version(), "python": python_version()}
         )
         ProcessCollector(registry=self.registry)
         self.registry.register(_StateCollector(service, queue))
@@ -118,10 +118,3 @@ def add_metrics(app: Flask, service: Service, queue: WorkQueue) -> None:
     metrics = Metrics(service, queue)
     app.after_request(metrics.count)
     app.add_url_rule("/metrics", "metrics", metrics.page)
-
-
-def _version() -> str:
-    try:
-        return version("cited-qa")
-    except PackageNotFoundError:  # run from the source without being installed
-        return "unknown"

@@ -28,13 +28,12 @@ ABOUT = (
     "is not listed gets 404, a method that is not listed 405 with the header `Allow`."
 )
 DESCRIPTION = "/api/v1/openapi.json"  # needs no token: the page /api shows the same
-_QUESTION = "What is this about?"  # fits every corpus
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 
 
 def describe(service: Service) -> Json:
     """Return the OpenAPI document; its examples name a document of the open index, so that they can be tried out."""
-    document_id, place = _example_of(service)
+    question, document_id, place = _example_of(service)
     settings = service.settings
     closed = [
         prefix
@@ -50,7 +49,7 @@ def describe(service: Service) -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "paths": _with_tokens(_paths(document_id, place), closed),
+        "paths": _with_tokens(_paths(question, document_id, place), closed),
         "components": {
             "schemas": _schemas(document_id),
             "responses": _problem_responses(),
@@ -76,17 +75,24 @@ def _with_tokens(paths: Json, closed: list[str]) -> Json:
     return paths
 
 
-def _example_of(service: Service) -> tuple[str, str]:
-    """Return the id of a document and a place in it; made up while there is no index."""
+def _example_of(service: Service) -> tuple[str, str, str]:
+    """Return a question, the id of a document and a place in it; made up while there is no index.
+
+    The question is an attached one, if there is any, and the place is what it is attached to.
+    """
+    text = "What is this about?"  # fits every corpus
     try:
-        passage = service.index.passages[0]
+        index = service.index
+        passage = index.passages[0]
+        if attached := next((question for question in index.questions if question.text.endswith("?")), None):
+            text, passage = attached.text, index.passages[attached.passage]
     except QAError:
-        return "guide-1a2b3c4d", "guide-1a2b3c4d:120-480"
-    return passage.document_id, f"{passage.document_id}:{passage.start}-{passage.end}"
+        return text, "guide-1a2b3c4d", "guide-1a2b3c4d:120-480"
+    return text, passage.document_id, f"{passage.document_id}:{passage.start}-{passage.end}"
 
 
-def _paths(document_id: str, place: str) -> Json:
-    question = _parameter("q", "the question", _ref("Question"), example=_QUESTION)
+def _paths(example: str, document_id: str, place: str) -> Json:
+    question = _parameter("q", "the question", _ref("Question"), example=example)
     k = _parameter("k", "how many passages at most", {**_whole(minimum=1, maximum=MAX_K), "default": DEFAULT_K}, False)
     exact = _parameter("exact", "take the question as it is spelt", _ref("Truth"), False)
     documents = _parameter(
@@ -121,7 +127,7 @@ def _paths(document_id: str, place: str) -> Json:
                 problems=(404, 413, 415, 429, 503),
                 requestBody={
                     "required": True,
-                    "content": {_JSON: {"schema": _ref("Ask"), "example": {"question": _QUESTION, "k": 3}}},
+                    "content": {_JSON: {"schema": _ref("Ask"), "example": {"question": example, "k": 3}}},
                 },
             ),
         },
@@ -281,7 +287,7 @@ def _schemas(document_id: str) -> Json:
         # What is replied to a question
         "Reply": _record(
             "Everything that is said to one question, from exactly one generation of the index.",
-            question=_text("the question without white space around it"),
+            question=_text("the question, with one space for any white space in it and none around it"),
             searched=_text("the question with misspelt words replaced"),
             corrections=_list(
                 _record(word=_text("as it was asked"), replacement=_text("as it was searched")),
@@ -368,7 +374,7 @@ def _schemas(document_id: str) -> Json:
         # What else is replied
         "WhyNot": _record(
             "What became of one stretch of a document.",
-            question=_text("the question without white space around it"),
+            question=_text("the question, with one space for any white space in it and none around it"),
             searched=_text("the question with misspelt words replaced"),
             stage={"enum": [stage.value for stage in Stage], "description": "where it was left out, or `shown`"},
             reason=_text("the same in words"),

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
@@ -20,6 +20,7 @@ from qa.feedback import MAX_COMMENT_CHARS, OFF, Feedback, store
 from qa.index import Index
 from qa.passages import MAX_CHARS
 from qa.quotes import Place, Quote, State, find, from_parameters, lasting_link, quote, read_place, read_range
+from qa.reply import percent_of
 from qa.search import MAX_K, check_question
 from qa.sentences import Span
 from web.api import check_parameters, service, whole_number
@@ -75,7 +76,7 @@ def _shared() -> dict[str, Any]:
         "max_comment_chars": MAX_COMMENT_CHARS,
         "default_k": DEFAULT_K,
         "max_k": MAX_K,
-        "asked": Asked("", DEFAULT_K, [], exact=False),
+        "asked": g.get("asked") or _asked(request.args),
         "here": request.full_path.rstrip("?") if request.method == "GET" else "/",  # where one can come back to
     }
 
@@ -211,7 +212,7 @@ def give_feedback() -> str:
     """Keep what somebody says of an answer."""
     if not _is_from_here() or not _asks_feedback():
         raise NotFound  # another site's form, or nobody wants to know
-    asked = _asked(request.form)
+    asked = g.asked = _asked(request.form)  # the page that refuses it keeps the question
     question = check_question(asked.question)
     comment = " ".join(request.form.get("comment", "").split())[:MAX_COMMENT_CHARS]
     if request.form.get("helpful") not in ("yes", "no"):
@@ -381,6 +382,7 @@ def _tools(reply: Reply) -> dict[str, Any]:
         "explain": lambda cited: explain(reply.candidates, cited.hit),
         "formats": FORMATS.values(),
         "asks_feedback": _asks_feedback(),
+        "percent_of": percent_of,
     }
 
 

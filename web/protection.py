@@ -1,6 +1,5 @@
 """Who may ask, how often, under which name and from which other sites. All but the names is off unless configured."""
 
-import math
 import time
 from urllib.parse import urlsplit
 
@@ -101,7 +100,7 @@ def _limit_rate(app: Flask, rate: str) -> None:
         return not asks or request.method == "OPTIONS"
 
     def refuse(limit: RequestLimit) -> None:
-        seconds = max(1, math.ceil(limit.reset_at - time.time()))
+        seconds = max(1, int(limit.reset_at - time.time()))  # as in X-RateLimit-Reset-After; the time is rounded up
         raise TooMany(f"questions from one address are limited to {limit.limit}; try again in {seconds} s", seconds)
 
     Limiter(

@@ -53,7 +53,7 @@ class WorkQueue:
                 self.working += 1
                 return
             if self.waiting >= self._places:
-                raise self._busy(f"{self.waiting} questions wait already")
+                raise self._busy("no more questions can wait")
             called = threading.Event()
             self._line.append(called)
         if not called.wait(self._seconds):

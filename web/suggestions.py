@@ -54,7 +54,7 @@ def suggest(index: Index, typed: str, documents: Collection[str] | None = None) 
         NoSuchDocument: an id of `documents` is not in the index.
     """
     allowed = allowed_rows(index, documents)
-    words = [fold(word) for word in typed.split()]
+    words = list(dict.fromkeys(map(fold, typed.split())))  # a word that repeats is looked for once
     if not words:
         return []
     known = _known_of(index)

@@ -57,7 +57,7 @@ class Suggestions {
     this.list.hidden = found.length === 0;
     this.input.setAttribute("aria-expanded", String(found.length > 0));
     this.activate(-1);
-    announce(found.length ? `${found.length} suggestions` : "");
+    announce(found.length ? `${found.length} suggestion${found.length > 1 ? "s" : ""}` : "");
   }
 
   option(suggestion, number) {
