@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from qa.documents import Document
 from qa.formats import Block
-from qa.leads import is_label, is_named_quotation, leads_up
+from qa.leads import is_label, is_named_quotation, is_within, leads_up
 from qa.passages import Passage
 from qa.sentences import Span
 
@@ -107,13 +107,22 @@ class _Sentences:
         """Return where a sentence ends or, if it leads up to what follows, where that does as far as there is room."""
         taken = [number]
         while self._leads_up(taken[-1]):
-            below = range(taken[-1] + 1, self._run(taken[-1] + 1)[1] + 1)
+            below = range(taken[-1] + 1, self._last_below(taken[-1]) + 1)
             fitting = [one for one in below if self.spans[one][1] - start <= MAX_ANSWER_CHARS]
             taken += fitting
             if len(fitting) < len(below):
                 break
         complete = [one for one in taken[1:] if not self._leads_up(one)]
         return self.spans[complete[-1] if complete else taken[-1]][1]
+
+    def _last_below(self, number: int) -> int:
+        """Return the last sentence of the list or other block that a sentence leads up to: of an item what is in it."""
+        last = self._run(number + 1)[1]
+        own = self.blocks[number]
+        if own.kind != "item":
+            return last
+        within = list(takewhile(lambda block: is_within(block, own), self.blocks[number + 1 : last + 1]))
+        return number + len(within) if within else last
 
     def _run(self, number: int) -> tuple[int, int]:
         """Return the first and the last sentence of the list, table or other block that a sentence stands in."""

@@ -17,7 +17,7 @@ def leads_up(document: Document, above: Block, below: Block) -> bool:
         return False
     if document.text[above.end - 1] == ":":
         return True
-    if above.kind == "item" and not (below.kind == "item" and _is_within(below, above)):
+    if above.kind == "item" and not _goes_on(document, above, below):
         return False
     return is_label(document, above) and (
         below.kind != "paragraph" or _is_deeper(document, below, above) or _explains(document, below, above)
@@ -38,9 +38,16 @@ def is_named_quotation(document: Document, above: Block, below: Block) -> bool:
     return above.kind != "item" and below.kind == "item" and document.text[above.end - 1] in '"”»'
 
 
-def _is_within(below: Block, item: Block) -> bool:
+def is_within(below: Block, item: Block) -> bool:
     """Tell whether an item goes on with the one above, as a paragraph or list of that one."""
     return below.level > item.level or (below.level == item.level and below.content == below.start)
+
+
+def _goes_on(document: Document, item: Block, below: Block) -> bool:
+    """Tell whether an item goes on in the block below: in its own list or, in plain text, on the very next line."""
+    if below.kind == "item":
+        return is_within(below, item)
+    return below.kind == "paragraph" and document.text.count("\n", item.end, below.start) == 1
 
 
 def _is_deeper(document: Document, below: Block, above: Block) -> bool:

@@ -10,6 +10,7 @@ STEPS = "1. Open the page of the router.\n2. Choose Wi-Fi.\n3. Type the new pass
 FIRE = "In a fire, do not:\n\n- Use the lift.\n- Go back in.\n\nInstead:\n\n- Walk down.\n- Call for help."
 TABLE = "| Size | Price |\n|---|---|\n| small | 3 |\n| large | 5 |"
 CODE = "```sh\nmount /mnt\n  # everything\nsave --all /mnt\n```"
+CLAUSES = "Tenants shall:\n\n(a) not keep animals, other than\n\n(i) dogs;\n\n(ii) cats;\n\n(b) sweep."
 LONG = "It is long" + ", and goes on" * 22 + "."  # with anything else, an answer would be too long
 
 
@@ -45,11 +46,21 @@ def quoted(source: str, sentence: str, path: str = "a.md", *, gives_value: bool 
         ("**To pack**\n\n- a tent\n- a lamp", "To pack", "To pack\n\n- a tent\n- a lamp"),
         ("37 calls were lost\n\nReport skipped: disk full", "37 calls were lost", "37 calls were lost"),
         ("Note:\n\n- Come early.\n- Bring a lamp.", "Come early.", "Note:\n\n- Come early."),
+        (f"- Papers\n  - a passport\n- a lamp\n- {LONG}", "Papers", "Papers\n- a passport"),
+        (f"- Bring:\n- a lamp\n\n{LONG}", "Bring:", "Bring:\n- a lamp"),
     ],
 )
 def test_what_leads_up_to_text_is_quoted_with_it(source, sentence, expected):
     """A question, a term or a lead-in is no answer alone; it goes on into the text below as far as there is room."""
     assert quoted(source, sentence) == expected
+
+
+def test_a_numbered_title_of_plain_text_leads_up_to_the_text_right_below():
+    """A title that looks like an item, on the line above its text, is no answer alone; one set apart is an item."""
+    title, text = "1. How to return goods", "Goods may be sent back within thirty days."
+
+    assert quoted(f"{title}\n{text}", title[3:], "a.txt") == f"{title[3:]}\n{text}"
+    assert quoted(f"{title}\n\n{text}\n\n{LONG}", title[3:]) == title[3:]
 
 
 def test_a_description_is_quoted_with_its_term():
@@ -58,6 +69,7 @@ def test_a_description_is_quoted_with_its_term():
 
     assert quoted(source, "Price", "a.html") == "Price\n\n90 euros"
     assert quoted(source, "13 kg", "a.html") == "Weight\n\n13 kg"
+    assert quoted("<dl><dt>-j</dt> <dt>--jobs</dt><dd>Run four.</dd></dl>", "Run four.", "a.html").startswith("-j\n")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +81,9 @@ def test_a_description_is_quoted_with_its_term():
         (f"Never do this:\n\n- {LONG}", "Never do this:", f"Never do this:\n\n- {LONG}"),
         ("- Don’t:\n  - Smoke.\n  - Shout.\n- Smile.", "Shout.", "Don’t:\n- Smoke.\n- Shout."),
         ("- Don’t:\n  - Smoke.\n  - Shout.\n- Smile.", "Smile.", "Smile."),
+        ("Nobody may:\n\n(a) Smoke.\n\n(b) Shout.", "Shout.", "Nobody may:\n\n(a) Smoke.\n(b) Shout."),
+        (f"{CLAUSES}\n\n(c) {LONG}", "dogs;", "not keep animals, other than\n(i) dogs;"),
+        (f"{CLAUSES}\n\n(c) {LONG}", "sweep.", "sweep."),
         (f"Not so{', not so' * 30}:\n\n{STEPS}", "Choose Wi-Fi.", f"Not so{', not so' * 30}:\n\n{STEPS}"),
     ],
 )

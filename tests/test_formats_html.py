@@ -73,6 +73,7 @@ def test_what_is_struck_out_is_no_text():
         ("H<sub>2</sub>O<sup></sup>", "H2O"),
         ("<table><td>10<sup>6</sup></table>", "10⁶"),
         ("<pre>10<sup>6</sup></pre>", "10^6"),
+        ("It is <i>12</i> metres<sup><div>2</div></sup> long", "It is 12 metres\n\n2\n\nlong"),
     ],
 )
 def test_a_superscript_cannot_be_misread(source, text):
@@ -177,6 +178,21 @@ def test_a_description_is_deeper_than_its_term():
     parsed = html.parse("<dl><dt>a<dd>b<dl><dt>c<dd>d</dl><dt>e<dd>f</dl>g")
 
     assert [block.level for block in parsed.blocks] == [0, 1, 1, 2, 0, 1, 0]
+
+
+def test_terms_with_one_description_are_the_lines_of_one_block():
+    """Several names of one thing belong together; links, and terms without a description, stand alone."""
+    assert html.parse("<dl><dt>-j<dt>--jobs<dd>a</dl>").text == "-j\n--jobs\n\na"
+    assert html.parse("<dl><dt>-j</dt>\n<dt>--jobs</dt> <dd>a<dt>b<dd>c</dl>").text == "-j\n--jobs\n\na\n\nb\n\nc"
+    assert html.parse("<dl><dt><a>1</a><dt><a>2</a><dd>a</dl>").text == "1\n\n2\n\na"
+    assert html.parse("<dl><dt>a<dt>b</dl>").text == "a\n\nb"
+
+
+def test_a_table_that_only_lays_out_the_page_has_no_rows():
+    """Newsletters say so: what stands in the cells is text with its own headings; a table within may be one."""
+    source = "<table role=presentation><tr><td><h2>A</h2><p>b<p>c<td><table><tr><td>d<td>e</table></table>"
+
+    assert blocks(source) == [("heading", "A"), ("paragraph", "b"), ("paragraph", "c"), ("row", "d | e")]
 
 
 def test_a_table_row_is_one_block():

@@ -84,6 +84,35 @@ def test_html_within_a_paragraph_is_read_as_in_a_page(source, text):
     assert markdown.parse(source).text == text
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        *("$L*2*W$", "$A_i^*$ and $B_i^*$", r"$\{x_1, x_2\}$", "$a<b>c$", r"$\$5*2*w$", "$$a_1*b_1$$"),
+        "$$\n\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix} \\, v\n$$",
+        "so\n$$\na\n+ b\n- c\n$$",
+    ],
+)
+def test_a_formula_stays_as_it_is_written(formula):
+    """What is markup elsewhere, or begins a list, is part of a formula and would be missing in it."""
+    assert markdown.parse(f"It is {formula}").text == f"It is {formula}"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("It costs $5, *not* $6 or $ 7$.", "It costs $5, not $6 or $ 7$."),
+        ("\\$5 *or* x$", "$5 or x$"),
+        ("`$a` *or* `b$`", "$a or b$"),
+        ("its id is $$\n- *so* is $$", "its id is $$\n\n- so is $$"),
+        ("$$ open\n- *b*\n\n$$", "$$ open\n\n- b\n\n$$"),
+        ("- $$ open\n\n  *a*\n- b $$", "- $$ open\na\n- b $$"),
+    ],
+)
+def test_prices_and_signs_are_no_formulas(source, text):
+    """By Pandoc's rule: no space within the dollars, no digit behind them; and no blank line in a formula."""
+    assert markdown.parse(source).text == text
+
+
 def test_a_table_in_html_may_hold_blank_lines():
     """HTML blocks that only blank lines part are one page: the cells of a table stay in their rows."""
     source = (

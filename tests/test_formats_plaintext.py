@@ -71,7 +71,7 @@ def test_short_title_lines_are_headings_when_no_heading_is_marked():
     [
         *("lower case", "A sentence.", "A list:", "A clause,", '"He left."', "Word " * 15, "- Item", "Last line"),
         *("Copyright 2020 Ann Smith", "© Ann Smith", "See https://example.org", "Errors:\tMatch", "1      not found"),
-        *("“Are you there?”", "Length: 300 m", "2. Item"),
+        *("“Are you there?”", "Length: 300 m", "2. Item", "It was founded in 964.[1]"),
     ],
 )
 def test_lines_that_are_no_titles_stay_text(line):
@@ -141,11 +141,17 @@ def test_the_first_line_is_the_title_if_it_stands_alone(source, headings):
         (f"3. Results\n\n3.1 Sample\n\n{WRAPPED}", [(2, "3. Results"), (3, "3.1 Sample")]),
         (f"1. Name?\n2. Fees?\n\n1. Name?\n\n{WRAPPED}.", [(2, "1. Name?")]),
         (f"{WRAPPED}.\n\nCHAPTER II\n\nThe Log-Book\n\n{WRAPPED}", [(2, "CHAPTER II"), (3, "The Log-Book")]),
+        (f"Tale\n\nCHAPTER I.\n\n{WRAPPED}.", [(1, "Tale"), (2, "CHAPTER I.")]),
+        (f"{WRAPPED}.\n\nARTICLE II.\nThe President\n\n{WRAPPED}", [(2, "ARTICLE II."), (3, "The President")]),
+        (f"Tale\n\nChapter 1\nThe Log\n\n{WRAPPED}", [(1, "Tale"), (2, "Chapter 1"), (3, "The Log")]),
+        (f"{WRAPPED} as told in\nChapter 1.\nThe Log\n\n{WRAPPED}.", []),
+        (f"Part of it.\n\n{WRAPPED}.", []),
+        (f"{WRAPPED}.\n\nANN SMITH: Does that include the towers?\n\n{WRAPPED}.", []),
         (f"1. Name\n\n2. Fees\n\n{WRAPPED}.", []),
         (f"1. Name\n{WRAPPED}.", []),
         ("1. Name\n\n   - one", []),
     ],
-    ids=["titles", "dots", "contents", "chapter", "list", "item", "nested"],
+    ids="titles dots contents chapter stop below title sentence words speech list item nested".split(),
 )
 def test_numbered_lines_and_chapters_are_headings(source, headings):
     """A number alone makes a title, not an item, of a line above text; one above a title stands above that title."""
@@ -158,7 +164,7 @@ def test_marked_headings_leave_other_short_lines_alone():
 
 
 @pytest.mark.parametrize(
-    "marker", ["- ", "* ", "+ ", "• ", "◦ ", "1. ", "23) ", "-    ", "(a) ", "(iv) ", "(2) ", "[1] "]
+    "marker", ["- ", "* ", "+ ", "• ", "◦ ", "· ", "o  ", "1. ", "23) ", "-    ", "(a) ", "(iv) ", "(2) ", "[1] "]
 )
 def test_list_items_are_recognised_by_their_marker(marker):
     """Bullets and short numbers begin list items; the depth comes from the indentation."""
@@ -253,16 +259,55 @@ def test_prose_that_a_margin_broke_stays_in_one_piece(paragraphs):
         "Architect: Ann Smith\nLength: 300 m\nHeight of the towers above the water: 50 m\nOpened: 3 May 1990",
         "name: Ann Smith of the Harbour Board\nlength: 300 m\ncolour: rust red",
         "Alice: When was the bridge opened, and who came?\nBob: in 1990\nAlice: ah\nBob: the mayor came, I think",
-        "Name\tRole\tShip\nSisko\tCaptain\tDefiant\nKira\tMajor\tStation",
+        "Length:   300 m\nOpened:   1990\nColour:   rust red",
+        "Name\tRole\tShip\nSisko\tCaptain\tDefiant",
         "\n".join(f"2020-01-0{day} 10:00:00 INFO server started on port 8001" for day in range(1, 9)),
         "MINUTES OF THE COMMITTEE\n1. OPENING\nThe chair opened the meeting at nine.\n2. BUDGET\nIt was approved.",
         "O bridge of steel and stone\n  That spans the harbour wide,\nThou standest there alone\n  Against the tide.",
     ],
-    ids=["facts", "keys", "chat", "tsv", "log", "minutes", "verse"],
+    ids="facts keys chat aligned tsv log minutes verse".split(),
 )
 def test_lines_that_no_margin_broke_stand_alone(lines):
     """Where the next word would have fitted, or each line begins as an entry, a line is a block of its own."""
     assert len(blocks(lines)) == lines.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "              Mon    Sat\nOban   dep.   07:15  08:00\nIslay  arr.   07:40  08:25",
+        "Class A   nothing works\nClass B   something works\nNone      everything works",
+        "Name\tRole\tShip\nSisko\tCaptain\tDefiant\nKira\tMajor\tStation",
+        "+------+--------+\n| Code | Name   |\n+------+--------+\n| 1    | CLOSED |\n| 2    | BUSY   |",
+    ],
+)
+def test_lines_that_keep_a_column_stay_lines_of_one_block(table):
+    """A table would mean nothing as a paragraph; it keeps its lines, and what stands alone above it is its heading."""
+    assert blocks(f"{WRAPPED}.\n\nSummer\n\n{table}\n\n{WRAPPED}.")[1:3] == [
+        ("heading", 2, "Summer"),
+        ("code", 0, table),
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "#   When the first ship of the harbour had sent\n#   a signal the bridge was opened, and\n#   closed.",
+        "The ship signals.  At night the bridge was\nopen and closed.  It was closed by Ann, and it\nwas.",
+        "1.  Ann, who was the first of all to open\n    the bridge of   that town, and\n    to close   it.",
+    ],
+    ids=["comment", "sentences", "item"],
+)
+def test_gaps_that_make_no_column_leave_a_paragraph(lines):
+    """Marks in front of lines, two spaces behind a full stop and what hangs below an item are no columns."""
+    assert [kind for kind, _, _ in blocks(lines)] in (["paragraph"], ["item"])
+
+
+def test_lines_of_contents_are_blocks_of_their_own():
+    """Behind the dots and the number of the page another line begins, however deep it stands."""
+    contents = "1.  Name . . . . . . 2\n  1.1.  Use . . . . . 3\n  1.2.  Abuse .......... 14\n2.  Fees . . . . . . 5"
+
+    assert len(blocks(contents)) == 4
 
 
 def test_long_lines_are_paragraphs_of_their_own():
@@ -287,6 +332,8 @@ def test_long_lines_are_paragraphs_of_their_own():
         "Abc\n\n" + "Abc def\n" * 100_000,
         "PART I\n\n" * 50_000,
         "1. Abc\n\n" * 50_000,
+        "Part I\nAbc\n\n" * 50_000,
+        "a  b  c  d  e\n" * 50_000,
     ],
     ids=lambda source: repr(source[:10]),
 )

@@ -5,13 +5,19 @@ offsets everywhere are code points of that string. Its blocks say what the stret
 without overlap, so that later stages need not know which format a document came in.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Literal
 
 BlockKind = Literal["heading", "paragraph", "item", "header", "row", "code"]  # "header": a row that names columns
 _ROWS = ("header", "row")
 _TITLE_WORDS = 3  # "Table of contents:"
+# Of an item, where a list has no markup; word processors put no-break spaces behind it.
+MARK = r"(?:[•◦‣▪·]|o(?=[ \xa0]{2})|\d{1,3}[.)](?=\xa0{2})|\((?:[a-z]|[ivx]{1,5}|\d{1,2})\))"
+_MARKED = re.compile(rf"({MARK})\s+(?=\S)")
+_ROMAN = re.compile(r"\([ivx]+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,22 @@ class TextBuilder:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._blocks: list[Block] = []
+        self._marks: dict[str, str] = {}  # the last one of each way to count in the open list that has no markup
         self.length = 0
 
     def add(self, kind: BlockKind, text: str, *, level: int = 0, marker: str = "") -> None:
-        """Append one block; text without a visible character is left out."""
+        """Append one block; text without a visible character is left out.
+
+        A paragraph with the mark of an item ("(a)", or a bullet as word processors write it) is one.
+        """
         text = text.strip("\n") if kind == "code" else text.strip()
         if not text.strip():
             return
+        if kind == "paragraph" and (marked := _MARKED.match(text)):
+            kind, marker, text = "item", f"{marked[1]} ", text[marked.end() :]
+            level += self._depth(marked[1])
+        else:
+            self._marks.clear()
         if self._blocks:
             above = self._blocks[-1].kind
             tight = above in _ROWS if kind in _ROWS else above == kind == "item"
@@ -67,6 +82,16 @@ class TextBuilder:
         self._parts.append(marker + text)
         self.length += len(marker) + len(text)
         self._blocks.append(Block(kind, start, self.length, start + len(marker), level))
+
+    def _depth(self, mark: str) -> int:
+        """Return how deep an item with such a mark stands: a new way to count begins a list within the item above."""
+        letter = self._marks.get("letter", "( )")[1]
+        if _ROMAN.fullmatch(mark) and mark != f"({chr(ord(letter) + 1)})":  # "(i)", unless it stands below "(h)"
+            way = "roman"
+        else:
+            way = "number" if any(map(str.isdigit, mark)) else "letter" if mark[0] == "(" else mark
+        self._marks = dict(takewhile(lambda one: one[0] != way, self._marks.items())) | {way: mark}
+        return len(self._marks) - 1
 
     def leads_in(self) -> bool:
         """Tell whether the text so far ends with a paragraph that leads in a list."""

@@ -32,6 +32,7 @@ _CONTAINER = re.compile(
     re.I,
 )
 _MAX_DEPTH = 1000  # twice what browsers keep; for every container the parser looks at all that it stands in
+_TERMS = 8  # with one description, counting the white space between them
 _SUPERSCRIPTS = str.maketrans(dict(zip(" +-−=()0123456789n", " ⁺⁻⁻⁼⁽⁾⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ", strict=True)))
 _COLLAPSIBLE = re.compile(r"[ \t\n\r\f]+")  # a no-break space is a character of the text and stays
 
@@ -79,6 +80,7 @@ class _Walker:
         self._marker = ""
         self._heading = 0
         self._open: Counter[str] = Counter()  # blocks, by their tags
+        self._after_term = False  # a term right here has its description together with the one just read
         self._row: list[str] | None = None
         self._in_head = False  # the open row stands in the head of the table
         self._names_columns = False  # the open row has text in header cells only
@@ -124,7 +126,8 @@ class _Walker:
         elif tag in ("td", "th"):
             self._flush()
         elif tag in _BLOCK:
-            self._flush()
+            if not (tag == "dt" and self._after_term and _has_description(node)):
+                self._flush()
             if tag in _LISTS and not self._lists and _is_contents(node) and not self._builder.leads_in():
                 return False
             if tag == "table":
@@ -147,7 +150,7 @@ class _Walker:
             self._marker = "- " if number is None else f"{number}. "
             if number is not None:
                 self._lists[-1] = number + 1
-        elif tag == "tr":
+        elif tag == "tr" and not _lays_out(node):
             self._row = []
             self._in_head = node.parent is not None and node.parent.tag == "thead"
             self._names_columns = True
@@ -166,7 +169,7 @@ class _Walker:
             self._flush()
             self._heading = 0
         elif tag == "sup":
-            start = self._superscripts.pop()
+            start = min(self._superscripts.pop(), len(self._inline))  # a block in it has taken what stood before
             raised = "".join(self._inline[start:])
             self._inline[start:] = [_superscript(self._inline[start - 1][-1:] if start else "", raised)]
         elif tag in ("td", "th"):
@@ -178,7 +181,11 @@ class _Walker:
         elif tag == "tr":
             self._end_row()
         elif tag in _BLOCK:
-            self._flush()
+            if tag == "dt":
+                self._inline.append("\n")
+                self._after_term = True
+            else:
+                self._flush()
             self._open[tag] -= 1
             if tag in _LISTS:
                 self._lists.pop()
@@ -199,6 +206,7 @@ class _Walker:
 
     def _flush(self) -> None:
         """Add what was collected as one block of the kind that is open."""
+        self._after_term = False
         if self._row is not None:  # block elements inside a table cell
             self._inline.append(" ")
             return
@@ -288,6 +296,23 @@ def _is_blank(beside: LexborNode | None) -> bool:
         and not (beside.text_content or "").strip()
         and (beside.prev is None or beside.next is None)
     )
+
+
+def _lays_out(row: LexborNode) -> bool:
+    """Tell whether the table of a row only lays out the page, as those of newsletters say."""
+    table = row.parent
+    while table is not None and table.tag != "table":
+        table = table.parent
+    return table is not None and table.attributes.get("role") in ("presentation", "none")
+
+
+def _has_description(term: LexborNode) -> bool:
+    """Tell whether a description follows after a few more terms at most; links are no terms but a table of contents."""
+    below = term.next
+    for _ in range(_TERMS):
+        if below is not None and below.tag in ("dt", "-text"):
+            below = below.next
+    return below is not None and below.tag == "dd" and _is_mostly_text(term)
 
 
 def _is_mostly_text(node: LexborNode) -> bool:

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, reference
+from markdown_it.rules_block import StateBlock, paragraph, reference
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from qa.formats import Parsed, TextBuilder, html, leads_in
@@ -30,6 +31,9 @@ _LISTS = tuple(f"{kind}_list_{end}" for kind in ("bullet", "ordered") for end in
 _QUESTIONS = re.compile(r"\s*questions?\s*:", re.I)
 _BULLET = re.compile(r"(?:^|(?<=\?))[ \t]*(?:[-*+–•◦‣▪●·]|\d{1,3}[.)])\s", re.M)
 _HOW_TO_ASK = "write each on a line of its own, such as: - Who built it?"
+# By Pandoc's rule, so that prices are none: no space within the dollars, no digit behind them.
+_FORMULA = re.compile(r"\$\$(?:[^$\\]|\\.){1,2000}\$\$|\$(?![\s$])(?:[^$\\]|\\.){1,500}(?<!\s)\$(?!\d)", re.S)
+_FORMULA_LINES = 50
 _MAX_NESTING = 100  # of blocks within blocks; for each of them the parser calls itself
 
 
@@ -39,8 +43,36 @@ def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return not is_footnote and reference(state, start, end, silent)
 
 
+def _formula(state: StateInline, silent: bool) -> bool:
+    """Take a formula as it is written: "*", "_" and "<" are no markup in it, and no backslash is."""
+    match = _FORMULA.match(state.src, state.pos)
+    if match:
+        if not silent:
+            state.append_pending(match[0])
+        state.pos = match.end()
+    return match is not None
+
+
+def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a paragraph, as CommonMark does, but up to the end of a formula: a line of it with "+ b" is no list item."""
+    paragraph(state, start, end, silent)
+    text = state.tokens[-2]
+    before, opening, _ = text.content.rpartition("$$")
+    if opening and before.count("$$") % 2 == 0 and not before.rpartition("\n")[2].strip():
+        for line in range(state.line, min(end, state.line + _FORMULA_LINES)):
+            if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
+                break
+            if "$$" in state.src[state.bMarks[line] : state.eMarks[line]]:
+                text.content = state.getLines(start, line + 1, state.blkIndent, False).strip()
+                state.line = line + 1
+                break
+    return True
+
+
 _MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
 _MARKDOWN.block.ruler.at("reference", _reference)
+_MARKDOWN.block.ruler.at("paragraph", _paragraph)
+_MARKDOWN.inline.ruler.before("escape", "formula", _formula)
 
 
 def parse(source: str) -> Parsed:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import quantiles
 from typing import NamedTuple
 
-from qa.formats import Block, Parsed
+from qa.formats import MARK, Block, Parsed
 
 _WIKI_HEADING = re.compile(r"^(={1,6})\s*([^=\s].*?)\s*\1$")
 _BRACKET_HEADING = re.compile(r"^(\S.{0,120}?)\s*\[(?:edit|edit source|)\]$", re.I)
@@ -16,15 +16,21 @@ _UNDERLINE = re.compile(r"^([=\-~^*#])\1{2,}$")
 _NO_TITLE = re.compile(r"©|\(c\)|copyright\b.*\d|://", re.I)  # a notice or an address
 _CELLS = re.compile(r"(?:[\d.]+\)?\s{1,4}(?=\S))?+\S.*?(?:\s{3,}|\t)\S")  # behind a number there may be a gap
 _UNDERLINES = frozenset("=-~^*#")
-_ITEM = re.compile(r"^(\s*)(?:[-•*+◦‣▪]|\d{1,3}[.)]|\((?:[a-z]|[ivx]{1,5}|\d{1,2})\)|\[\d{1,3}\])\s{1,8}(?=\S)")
+_ITEM = re.compile(rf"^(\s*)(?:{MARK}|[-*+]|\d{{1,3}}[.)]|\[\d{{1,3}}\])\s{{1,8}}(?=\S)")
 _BRACKETS = ("(", "[")  # a margin may break a sentence above them
 _NUMBERED = re.compile(r"\d{1,3}\. {1,4}(?=\S)")  # a list item, or the title of a section
 _COMPLETE = re.compile(r"[.;:,?!)\]]$|\b(?:and|or)$")  # a line below which an item may begin
 _NUMBER = re.compile(r"\d{1,3}")  # of a list item
 _SECTION_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?=\.?\s)")
-_PART = re.compile(r"(?:chapter|part|book|section|appendix)\s+\S+$", re.I)
-_QUOTED = re.compile(r"""["“„«‘'].*[?!]["”“»’']$""")
+_PART = re.compile(
+    r"(?:act|appendix|article|book|chapter|part|scene|section)\s+(?:[ivxlc]+|\d{1,3}|[a-z]|one|two|three|four|five|six|"
+    r"seven|eight|nine|ten|eleven|twelve)\.?$",
+    re.I,
+)
+_SAID = re.compile(r"""["“„«‘'].*[?!]["”“»’']$|[^\W\d_a-z][^:\da-z]{3,40}:\s.*\?$""")  # "“Who?”" or "ANN SMITH: Who?"
+_LEADER = re.compile(r"(?:\s?[.…·]){4,}\s*\d{1,4}$")  # of a line of contents: the dots up to its page
 _LETTER = re.compile(r"[^\W_]")
+_GAP = re.compile(r" {2,}(?=\S)|\|(?=.)")  # in front of the cell of a table
 _LABEL = re.compile(r"\s*[^\s:][^:\t]{0,40}(?::\s|\t)\s*\S")
 _BEFORE_TEXT = "> \t|"  # marks of a quoted mail
 _HEADING_CHARS = 200  # a longer line is no heading, whatever marks it carries
@@ -36,6 +42,7 @@ _INDENT = 3  # text so many columns deeper than a line in capitals right above i
 _WRAP_CHARS = 100  # text may be hard-wrapped when nearly all of its lines are shorter
 _MIN_MARGIN = 40  # nobody wraps text to less
 _RAGGED = 0.75  # text that goes on in small letters was wrapped even if this share of the margin had been enough
+_TABLE_LINES = 3  # so many that keep a column are a table
 _LIST_LINES = 5  # so many lines that all begin with a capital or digit are entries, verse or a log
 
 
@@ -76,7 +83,10 @@ def parse(source: str) -> Parsed:
             i += 1
         else:
             run = lines[i : _end_of_run(lines, marked, i)] if short else [line]
-            blocks += [_text_block(part[0], part[-1].end) for part in _unwrapped(run)]
+            if _is_table(run):
+                blocks.append(Block("code", line.start, run[-1].end, line.start))
+            else:
+                blocks += [_text_block(part[0], part[-1].end) for part in _unwrapped(run)]
             i += len(run)
     return Parsed(source, tuple(blocks))
 
@@ -123,12 +133,12 @@ def _looks_like_title(text: str) -> bool:
     """Tell whether a line is short and neither a sentence nor a notice nor cells of a table."""
     if len(text) > _TITLE_CHARS or len(text.split()) > _TITLE_WORDS or _NO_TITLE.search(text) or _CELLS.match(text):
         return False
-    if _QUOTED.match(text):  # what somebody says
+    if _SAID.match(text):  # what somebody says
         return False
     opening = text.lstrip("\"'“‘(¿¡")[:1]
     ending = text.rstrip("\"'”’»)")[-1:]
     # In scripts without capitals any letter may begin a title.
-    return opening.isalnum() and not opening.islower() and ending not in ("", *".!:;,…。！؛،।۔")
+    return opening.isalnum() and not opening.islower() and ending not in ("", *"].!:;,…。！؛،।۔")
 
 
 def _is_heading(
@@ -152,14 +162,15 @@ def _is_heading(
     if alone and opening and not _SECTION_NUMBER.match(text) and _is_below_title(lines, below):
         return True
     # "CHAPTER II" may stand above the chapter's name.
-    is_part = alone and (is_numbered or bool(_PART.match(text))) and _may_be_title(lines, below, short)
+    is_part = (is_numbered or bool(_PART.match(text))) and _may_be_title(lines, below, short)
     return _heads_text(lines, marked, i, short) or (is_part and _heads_text(lines, marked, below, short))
 
 
 def _is_below_title(lines: list[_Line], i: int) -> bool:
-    """Tell whether line `i` may follow the title of the file: one line, or facts, but no address of several lines."""
+    """Tell whether line `i` may follow the title of the file: one line, facts, or a chapter, but no address."""
     line = lines[i]
-    return line.text.strip()[0].isalnum() and (_stands_alone(lines, i) or _has_label(line))
+    text = line.text.strip()
+    return text[0].isalnum() and (_stands_alone(lines, i) or _has_label(line) or _PART.match(text) is not None)
 
 
 def _may_be_title(lines: list[_Line], i: int, short: bool) -> bool:
@@ -169,6 +180,8 @@ def _may_be_title(lines: list[_Line], i: int, short: bool) -> bool:
         return False
     if not short and ": " in text and not _is_blank(lines, i - 1):  # one of several such as "Length: 300 m"
         return False
+    if _PART.match(text):
+        return True
     if match := _NUMBERED.match(text):
         return _looks_like_title(text[match.end() :])
     return not _ITEM.match(text) and _looks_like_title(text)
@@ -187,7 +200,10 @@ def _heads_text(lines: list[_Line], marked: list[tuple[Block, int] | None], i: i
         # What stands deeper than the text below it is an example, unless it is centred or below a rule.
         if -_CENTRED < deeper < 0 and not _is_below_rule(lines, i):
             return False
-        below = _unwrapped(lines[first : _end_of_run(lines, marked, first)])[0]
+        run = lines[first : _end_of_run(lines, marked, first)]
+        if _is_table(run):
+            return True
+        below = _unwrapped(run)[0]
     is_long = below[-1].end - below[0].first > _TITLE_CHARS
     # Above "(a)" a sentence may begin that goes on in each of the items.
     is_list = _ITEM.match(below[0].text) is not None and not below[0].text.lstrip().startswith("(")
@@ -219,8 +235,11 @@ def _is_blank(lines: list[_Line], i: int) -> bool:
 
 
 def _begins(lines: list[_Line], i: int) -> bool:
-    """Tell whether line `i` stands below a blank line or a rule, or is the first one."""
-    return _is_blank(lines, i - 1) or _is_rule(lines[i - 1].text.strip())
+    """Tell whether line `i` stands below a blank line, a rule or the number of its chapter, or is the first one."""
+    if _is_blank(lines, i - 1):
+        return True
+    above = lines[i - 1].text.strip()
+    return _is_rule(above) or (_is_blank(lines, i - 2) and _PART.match(above) is not None)
 
 
 def _is_below_rule(lines: list[_Line], i: int) -> bool:
@@ -271,11 +290,25 @@ def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
     is_item = bool(_ITEM.match(run[0].text))
     parts = [[run[0]]]
     for line, wrap in zip(run[1:], wraps, strict=True):
-        if wrap or (is_item and line.first - line.start > run[0].first - run[0].start):  # it hangs below the item
+        if _LEADER.search(parts[-1][-1].text):
+            parts.append([line])
+        elif wrap or (is_item and line.first - line.start > run[0].first - run[0].start):  # it hangs below the item
             parts[-1].append(line)
         else:
             parts.append([line])
     return parts
+
+
+def _is_table(run: list[_Line]) -> bool:
+    """Tell whether several lines keep a column, and are not facts such as "Length:   300 m", each for itself."""
+    if _ITEM.match(run[0].text):
+        return False
+    texts = [line.text.expandtabs() for line in run if _LETTER.search(line.text)]  # without rules
+    if len(texts) < _TABLE_LINES:
+        return False
+    column = max(set.intersection(*({gap.end() for gap in _GAP.finditer(text)} for text in texts)), default=0)
+    before = [text[:column].rstrip() for text in texts[1:]]  # the first line may be nothing but the names of columns
+    return all(_LETTER.search(text) and not text.endswith(":") for text in before)
 
 
 def _is_wrap(above: _Line, line: _Line, margin: float) -> bool:
