@@ -111,13 +111,19 @@ def token_weights(store: TokenStore, ids: NDArray[np.int32]) -> NDArray[np.float
 
 
 def score(
-    store: TokenStore, question: TokenStates, passages: NDArray[np.int64], sentence_counts: Sequence[int]
+    store: TokenStore,
+    question: TokenStates,
+    passages: NDArray[np.int64],
+    sentence_counts: Sequence[int],
+    absent: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = (),
 ) -> LateScores:
     """Score some passages against a question.
 
     Args:
         passages: (m,) rows of the passages; one without a token (all its characters are invisible) scores lowest, -1.
         sentence_counts: how many sentences each of them has.
+        absent: tokens of the question that are like nothing in some passages: which tokens, shape (question tokens,),
+            and in which passages, (m,).
     """
     weights = token_weights(store, question.ids)
     rows = np.concatenate([np.arange(store.starts[p], store.starts[p + 1]) for p in passages])
@@ -125,6 +131,8 @@ def score(
     similarity = states @ question.states.T
     similarity /= np.sqrt(np.einsum("nd,nd->n", states, states))[:, np.newaxis]  # np.linalg.norm copies all of it
     lengths = store.starts[passages + 1] - store.starts[passages]
+    for inside, lacking in absent:
+        similarity[np.ix_(np.repeat(lacking, lengths), inside)] = 0.0
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     best = np.full((len(passages), len(question.ids)), -1.0, dtype=np.float32)
     # A sentence that was cut off with the end of a long passage has no tokens: it keeps the lowest score.

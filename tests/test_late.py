@@ -90,6 +90,20 @@ def test_scores_are_what_a_plain_loop_gives(seed, lengths, data):
         assert scores.best_sentence[place] == pytest.approx(max(alone), abs=0.01)
 
 
+def test_an_absent_token_is_like_nothing():
+    """What a token of the question is like counts in the passages that hold it, and not at all in the others."""
+    states = np.eye(96, dtype=np.float32)[:2]
+    store = store_of([states, states], ids=[np.array([1, 2], dtype=np.int32)] * 2)
+    question = TokenStates(np.array([1, 2], dtype=np.int32), states)
+    second = (np.array([False, True]), np.array([True, False]))
+
+    scores = score(store, question, np.array([0, 1]), [1, 1], [second])
+
+    assert scores.tokens == pytest.approx(np.array([[1, 0], [1, 1]]), abs=0.01)
+    assert scores.passage == pytest.approx([0.5, 1], abs=0.01)
+    assert scores.sentences[0][0] == scores.best_sentence[0] == pytest.approx(0.5, abs=0.01)
+
+
 def test_passages_without_tokens_score_lowest():
     """A store whose passages have no token at all is scored -1 throughout, without a warning."""
     question = TokenStates(np.array([7], dtype=np.int32), np.eye(96, dtype=np.float32)[:1])

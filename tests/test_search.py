@@ -4,6 +4,7 @@ from math import log
 import numpy as np
 import pytest
 
+from qa.confidence import confidence_of
 from qa.documents import parse_document
 from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
@@ -227,3 +228,21 @@ def test_the_stems_are_those_that_are_searched(tiny_index, embedder):
     found = search(tiny_index, embedder, "keepers keeper light, keeping the light")
 
     assert found.query.stems == tuple(dict.fromkeys(stems("keepers keeper light, keeping the light")))
+
+
+def test_a_long_number_is_itself_and_not_one_like_it(tmp_path, embedder: Embedder):
+    """The model reads "1070851" in pieces that other numbers share: a bug is found by its own number, or not at all."""
+    done = (
+        "The crash when a folder is empty",
+        "A wrong date in the log",
+        "The missing icon",
+        "The slow start of the viewer",
+    )
+    bugs = {1070851 + 13577 * number: f"{what} was mended" for number, what in enumerate(done * 4)}
+    text = "\n\n".join(f"## Release {n}\n\n{what} (bug {bug})." for n, (bug, what) in enumerate(bugs.items(), 1))
+    document, _ = parse_document("changes.md", f"# Changes\n\n{text}")
+    index = build([document], embedder, tmp_path, lambda *_: None)
+
+    for bug in bugs:
+        assert f"(bug {bug})" in search(index, embedder, f"What was done about bug {bug}?").hits[0].passage.text
+        assert confidence_of(search(index, embedder, f"What was done about bug {bug + 1}?")) < 0.5
