@@ -93,21 +93,23 @@ def _document(record: dict[str, Any]) -> Document | None:
     if not text.strip():
         return None
     name = _id(record)
-    document, _ = parse_document("document.txt", text)  # an id may be anything, also what no path can be
-    return replace(document, id=name, path=name, title=title or name)
+    document, _ = parse_document("document.txt", text)
+    # An id may be anything, also what no path can be; and nothing of it is to be embedded, as title or path would be.
+    return replace(document, id=name, path="", title=title)
 
 
 def _query(record: dict[str, Any], grades: dict[str, dict[str, int]]) -> BeirQuery:
     if "text" not in record:
         raise ValueError("`text` is missing")
-    answers = tuple((record.get("metadata") or {}).get("answers") or ())
+    metadata = record.get("metadata")
+    answers = tuple((metadata.get("answers") or ()) if isinstance(metadata, dict) else ())
     return BeirQuery(_id(record), _text(record, "text"), grades.get(_id(record), {}), answers)
 
 
 def _id(record: dict[str, Any]) -> str:
     """Return the id of a record as the qrels write it: some sets have numbers."""
     name = record.get("_id")
-    if not isinstance(name, str | int):
+    if not isinstance(name, str | int) or isinstance(name, bool):
         raise ValueError("`_id` must be text or a whole number")
     return str(name) if isinstance(name, int) else _text(record, "_id")
 
@@ -132,7 +134,9 @@ def _records(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
                 raise ValueError(f"its `_id` {_id(record)} is that of an earlier line")
             known.add(_id(record))
             yield make(record)
-        except (ValueError, TypeError, AttributeError) as error:
+        except RecursionError as error:
+            raise _unreadable(path, number, "it is nested too deeply") from error
+        except (ValueError, TypeError) as error:
             raise _unreadable(path, number, error) from error
 
 

@@ -190,7 +190,7 @@ def run_beir(
                     # What a first stage puts first is among the candidates, so that this is its own ranking.
                     own = sorted(hits, key=attrgetter(f"signals.{part}"), reverse=True)
                     ranking = _documents(hit for hit in own if getattr(hit.signals, part) > 0)
-                    values.append(ndcg(ranking, query.relevant, 10))
+                    values.append(ndcg(_without_itself(ranking, query), query.relevant, 10))
             progress("questions", number, len(queries) + len(unanswerable))
     figures: Figures = {
         "ndcg@10": mean_figure([ndcg(ranking, grades, 10) for ranking, grades in judged]),
@@ -336,14 +336,17 @@ def _asked(index: Index, embedder: Embedder, query: BeirQuery, depth: int = CAND
 
 
 def _ranking(index: Index, embedder: Embedder, query: BeirQuery, hits: Sequence[Hit]) -> list[str]:
-    """Return the documents of the passages found and, for recall@100, those that a deeper search adds.
-
-    Some sets ask with a document: as in the evaluation of BEIR, a document with the id of the query is left out, but
-    here only if it is not judged relevant, for ids can be equal by chance.
-    """
+    """Return the documents of the passages found and, for recall@100, those that a deeper search adds."""
     deeper, _ = _asked(index, embedder, query, _DEPTH)
-    found = dict.fromkeys((*_documents(hits), *_documents(deeper)))
-    return [name for name in found if name != query.id or name in query.relevant]
+    return _without_itself(dict.fromkeys((*_documents(hits), *_documents(deeper))), query)
+
+
+def _without_itself(ranking: Iterable[str], query: BeirQuery) -> list[str]:
+    """Leave out the document with the id of the query, as in the evaluation of BEIR: some sets ask with a document.
+
+    If it is judged relevant it stays, for ids can be equal by chance.
+    """
+    return [name for name in ranking if name != query.id or name in query.relevant]
 
 
 def _documents(hits: Iterable[Hit]) -> list[str]:

@@ -17,7 +17,7 @@ def test_a_set_is_read_as_it_was_written(tmp_path, write):
     assert [document.id for document in found.documents] == ["d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8"]
     assert found.documents[0].title == "Lighthouse"
     assert found.documents[0].text.startswith("The lighthouse of Skagen")
-    assert found.documents[1].title == "d2"
+    assert found.documents[1].title == found.documents[1].path == ""  # the id is in no text that is embedded
     assert found.queries[0] == BeirQuery(
         "q1", "How high is the lighthouse of Skagen?", {"d1": 2, "d2": 1}, ("46 metres",)
     )
@@ -109,6 +109,8 @@ def test_a_missing_file_is_named(tmp_path, write, name):
         ("corpus.jsonl", '{"_id": "a", "text": 5}', "`text` must be text"),
         ("corpus.jsonl", '{"_id": "a", "title": "\\ud800", "text": "A half."}', "`title` holds half of a surrogate"),
         ("corpus.jsonl", '{"_id": "1", "text": "A."}\n{"_id": 1, "text": "B."}', "its `_id` 1 is that of an earlier"),
+        ("corpus.jsonl", '{"_id": true, "text": "A."}', "`_id` must be text or a whole number"),
+        ("corpus.jsonl", '{"_id": "a", "text": ' + "[" * 100_000, "it is nested too deeply"),
         ("corpus.jsonl", "", "holds no document with text"),
         ("queries.jsonl", '{"_id": "q1"}', "`text` is missing"),
         ("queries.jsonl", b"\xff\xfe", "is not UTF-8"),
