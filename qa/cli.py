@@ -1,6 +1,6 @@
 """The command line: results on stdout, progress and logs on stderr, exit codes that a script can use.
 
-0 answered or fine, 1 not in the documents or a check failed, 2 wrong usage, 3 no or unusable index.
+0 answered or fine, 1 not in the documents or a check failed, 2 wrong usage, 3 no or unusable index, 130 interrupted.
 """
 
 import json
@@ -20,6 +20,7 @@ from qa.errors import BadQuestion, BadQuote, BadSetting, CorpusError, FeedbackRe
 from qa.settings import Settings, from_environment, unknown_variables
 
 FINE, NEGATIVE, USAGE, NO_INDEX = 0, 1, 2, 3
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 _USAGE_ERRORS = (BadQuestion, BadQuote, BadSetting, CorpusError, FeedbackRefused, NoSuchDocument)
 
 
@@ -61,6 +62,14 @@ class _Group(click.Group):
         except OSError as error:  # most likely where the output goes: a full disk
             click.echo(f"qa: {error}", err=True)
             sys.exit(USAGE)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; when somebody interrupts it, end at once instead of waiting for threads that load a model."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("qa: interrupted", err=True)
+            os._exit(INTERRUPTED)
 
 
 def _replace_closed_streams() -> None:

@@ -24,7 +24,7 @@ from qa.corpus import read_corpus
 from qa.encoders import WORKERS, token_encoder
 from qa.errors import BadQuestion, FeedbackRefused, IndexUnusable, QAError
 from qa.explain import explain
-from qa.index import Index, check_model, generation_folder, open_generation, open_index
+from qa.index import Index, check_model, generation_folder, generations_except, open_generation, open_index
 from qa.passages import Passage
 from qa.rebuild import Progress, cut, usable_pointer
 from qa.rollback import NOTHING_BEFORE
@@ -213,9 +213,12 @@ def _disk(folder: Path) -> Iterator[Finding]:
             f"{present} cannot be written ({error.strerror}): questions are answered, nothing is rebuilt",
         )
         return
+    pointer = usable_pointer(folder)
     if _is_locked(folder / ".lock"):
         yield Finding("disk", State.NOTE, f"a rebuild of {folder} is running")
-    pointer = usable_pointer(folder)
+    elif pointer and (left := generations_except(folder, [pointer.current, pointer.previous or ""])):
+        message = f"{len(left)} generations that nothing names were left, such as {left[0]}; remove them as their owner"
+        yield Finding("disk", State.NOTE, message)
     files = generation_folder(folder, pointer.current).rglob("*") if pointer else iter(())
     # Twice: a rebuild of the same documents writes the generation anew beside itself before it takes its place, and the
     # one before stays.

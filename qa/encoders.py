@@ -44,7 +44,8 @@ _helpers = ThreadPoolExecutor(WORKERS, "encoder")
 
 def encode_all(encode: Callable[[str], _Result], texts: Iterable[str]) -> Iterator[_Result]:
     """Yield `encode(text)` for each text, in order, while all workers go on with the next few."""
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         pending: deque[Future[_Result]] = deque()
         for text in texts:
             pending.append(pool.submit(encode, text))
@@ -52,6 +53,8 @@ def encode_all(encode: Callable[[str], _Result], texts: Iterable[str]) -> Iterat
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever interrupts need not wait for what was taken beforehand
 
 
 def side_by_side(first: Callable[[], _First], second: Callable[[], _Second]) -> tuple[_First, _Second]:

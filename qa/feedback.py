@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,7 @@ from qa.errors import FeedbackRefused, TooMany
 
 OFF = Path("off")  # the value of the setting that asks for no feedback
 MAX_COMMENT_CHARS = 1000
+_LOCK_SECONDS = 1  # that a verdict waits for another process; a thread of the server waits with it
 MAX_A_MINUTE = 30  # from everybody together, so that no address needs to be kept to hold a flood back
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -45,10 +47,13 @@ def store(path: Path, feedback: Feedback) -> None:
     """
     now = datetime.now(UTC)
     try:
-        with closing(sqlite3.connect(path, timeout=5)) as database, database:
+        _create(path)
+        with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as database, database:
             database.execute(_SCHEMA)
-            since = (now - timedelta(minutes=1)).isoformat(timespec="seconds")
-            (recent,) = database.execute("SELECT count(*) FROM feedback WHERE given_at > ?", (since,)).fetchone()
+            minute = [moment.isoformat(timespec="seconds") for moment in (now - timedelta(minutes=1), now)]
+            # Not what lies in the future, of a clock that was ahead: it would count for as long as that.
+            counting = "SELECT count(*) FROM feedback WHERE given_at > ? AND given_at <= ?"
+            (recent,) = database.execute(counting, minute).fetchone()
             if recent >= MAX_A_MINUTE:
                 raise TooMany(f"more than {MAX_A_MINUTE} verdicts came within a minute; try again in a moment", 60)
             names = [spec.name for spec in fields(Feedback)]
@@ -56,9 +61,14 @@ def store(path: Path, feedback: Feedback) -> None:
             statement = (
                 f"INSERT INTO feedback (given_at, {', '.join(names)}) VALUES ({', '.join('?' * (len(names) + 1))})"  # noqa: S608
             )
-            database.execute(statement, (now.isoformat(timespec="seconds"), *asdict(feedback).values()))
-    except sqlite3.Error as error:
+            database.execute(statement, (minute[1], *asdict(feedback).values()))
+    except (OSError, sqlite3.Error) as error:
         raise FeedbackRefused(f"the verdict could not be kept in {path}: {error}") from error
+
+
+def _create(path: Path) -> None:
+    """Make the file if there is none: readable for nobody else, since it holds what people asked."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def check_writable(path: Path) -> None:
@@ -73,7 +83,8 @@ def check_writable(path: Path) -> None:
         with TemporaryFile(dir=path.parent):  # SQLite needs a file of its own beside the database
             pass
         if path.exists():
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5)) as database:
+            address = f"{path.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, timeout=_LOCK_SECONDS)) as database:
                 database.execute("BEGIN IMMEDIATE")
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -94,7 +105,7 @@ def read(path: Path) -> Iterator[Feedback]:
     if not path.is_file():
         raise FeedbackRefused(f"there is no feedback in {path}; QA_FEEDBACK names the file")
     try:
-        with closing(sqlite3.connect(path, timeout=5)) as database:
+        with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as database:
             names = ", ".join(spec.name for spec in fields(Feedback))
             for row in database.execute(f"SELECT {names} FROM feedback ORDER BY rowid"):  # noqa: S608
                 found = Feedback(*row)

@@ -284,11 +284,16 @@ def _holds(root: Path, manifest: Manifest) -> bool:
 
 def remove_generations_except(folder: Path, keep: Iterable[str] | None) -> None:
     """Remove whatever a stopped rebuild left behind, and every generation that is not to be kept; None keeps all."""
-    kept = None if keep is None else set(keep)
     _new_pointer(folder).unlink(missing_ok=True)
-    for path in (folder / _GENERATIONS).glob("*"):
-        if path.name.startswith(".") or (kept is not None and path.name not in kept):
-            shutil.rmtree(path, ignore_errors=True)
+    for path in generations_except(folder, keep):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def generations_except(folder: Path, keep: Iterable[str] | None) -> list[Path]:
+    """Return the folders of generations that are half done or not to be kept; None keeps all that are whole."""
+    kept = None if keep is None else set(keep)
+    found = (folder / _GENERATIONS).glob("*")
+    return [path for path in found if path.name.startswith(".") or (kept is not None and path.name not in kept)]
 
 
 def _write_texts(root: Path, parts: Parts) -> None:

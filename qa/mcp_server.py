@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -91,6 +92,7 @@ def serve(settings: Settings) -> None:
     except QAError as error:
         _log.error("%s", error)
     service.watch()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # else the thread that waits for stdin would keep the process
     anyio.run(_serve, service)
     service.close()
 

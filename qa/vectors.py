@@ -102,12 +102,15 @@ class Embedder:
     def _transformer(self) -> "SentenceTransformer":
         if self._loaded is None:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            # torch makes this folder when it is imported; by default one in /tmp whose name others know beforehand.
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(__file__).parent))
             try:
                 self._loaded = _load(self._name)
             except Exception as error:  # whatever is wrong with the files, each library has errors of its own
+                others = "; give a folder or a model that lies in the local cache"
+                advice = others if self._name != DEFAULT_MODEL else ""
                 raise ModelError(
-                    f"the embedding model {self._name!r} cannot be loaded: {_first_line(error)}; "
-                    "give a folder or a model that lies in the local cache"
+                    f"the embedding model {self._name!r} cannot be loaded: {_first_line(error)}{advice}"
                 ) from error
         return self._loaded
 

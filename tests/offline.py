@@ -124,12 +124,14 @@ def main() -> None:
     events = folder / "events"
     events.touch()
     write_files(folder / "hook", {"sitecustomize.py": HOOK})
-    (folder / "home").mkdir()
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
     write_files(folder / "corpus", TINY)
     (folder / "questions.jsonl").write_text(json.dumps(EVALUATION) + "\n", encoding="utf-8")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("QA_", "ORT_", "XDG_"))},
         "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
         "PYTHONPATH": os.pathsep.join((str(folder / "hook"), str(ROOT))),
         "OFFLINE_EVENTS": str(events),
         "QA_CORPUS": str(folder / "corpus"),
@@ -147,8 +149,8 @@ def main() -> None:
         }
     commands |= {name: future.result() for name, future in running.items()}
     lines = [json.loads(line) for line in events.read_text().splitlines()]
-    home = [str(path.relative_to(folder / "home")) for path in (folder / "home").rglob("*")]
-    json.dump({"networks": reachable_networks(), "commands": commands, "events": lines, "home": home}, sys.stdout)
+    left = [str(path) for name in ("home", "tmp") for path in (folder / name).rglob("*")]
+    json.dump({"networks": reachable_networks(), "commands": commands, "events": lines, "left": left}, sys.stdout)
 
 
 if __name__ == "__main__":

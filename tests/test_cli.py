@@ -405,6 +405,22 @@ def test_the_same_corpus_gives_the_same_bytes_in_any_process(tmp_path, tiny_sett
 
 
 @pytest.mark.model
+def test_an_interrupted_rebuild_ends_at_once(tmp_path, write):
+    """Ctrl-C ends `qa rebuild` with 130 and one line, without waiting for texts or models that are on their way."""
+    corpus, index = write(tmp_path / "corpus", TINY), tmp_path / "index"
+    arguments = ["rebuild", "--corpus", corpus, "--index", index]
+    process = subprocess.Popen([*QA, *arguments], env=environment(), stderr=subprocess.PIPE, text=True)
+    while not (index / ".lock").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+
+    _, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (130, "qa: interrupted\n")
+
+
+@pytest.mark.model
 def test_a_rebuild_that_is_killed_leaves_the_index(tmp_path, tiny_settings, write):
     """`qa rebuild` killed at any moment leaves an index that opens, and the next rebuild succeeds and cleans up."""
     corpus = write(tmp_path / "corpus", {**TINY, "more.txt": "The harbour was dug in 1904. It froze in 1929. " * 200})

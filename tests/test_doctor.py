@@ -171,6 +171,16 @@ def test_the_generation_before_is_examined_too(settings):
     assert found.message.endswith("; there is nothing to go back to before the next rebuild of changed documents")
 
 
+def test_a_generation_that_nothing_names_is_a_note(settings):
+    """One that could not be removed, as of another user, takes room for ever."""
+    generation_folder(settings.index, "0123456789abcdef").mkdir()
+
+    note = next(found for found in examine(settings, lambda *_: None) if "nothing names" in found.message)
+
+    assert (note.check, note.state) == ("disk", State.NOTE)
+    assert "generations/0123456789abcdef" in note.message
+
+
 def test_documents_that_changed_are_listed(settings):
     """What was changed, added or removed since the build is a fault; what is not indexed is a note."""
     write_files(settings.corpus, {"garden.txt": "The garden was sold.", "new.md": "New.", "picture.png": "x"})

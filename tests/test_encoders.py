@@ -1,9 +1,18 @@
 from itertools import islice
+from time import sleep
 
 import numpy as np
 import pytest
 
-from qa.encoders import MAX_TOKENS, TOKEN_DIMENSION, dense_encoder, encode_all, side_by_side, token_encoder
+from qa.encoders import (
+    MAX_TOKENS,
+    TOKEN_DIMENSION,
+    WORKERS,
+    dense_encoder,
+    encode_all,
+    side_by_side,
+    token_encoder,
+)
 
 pytestmark = pytest.mark.model
 
@@ -34,6 +43,22 @@ def test_only_a_few_texts_are_taken_ahead():
     assert list(islice(encode_all(int, texts), 200)) == list(range(200))
 
     assert int(next(texts)) < 300
+
+
+def test_who_stops_asking_does_not_wait_for_the_rest():
+    """Texts that were taken ahead are not encoded any more when nobody wants them."""
+    seen = []
+
+    def encode(text: str) -> None:
+        seen.append(text)
+        sleep(0.02)
+
+    results = encode_all(encode, map(str, range(1000)))
+    next(results)
+    begun = len(seen)
+    results.close()
+
+    assert len(seen) <= begun + WORKERS
 
 
 def test_two_encoders_side_by_side_give_what_they_give_alone():

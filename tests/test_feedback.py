@@ -1,6 +1,7 @@
 """Verdicts on answers: kept in one file, counted, and turned into lines of a question set."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -35,6 +36,31 @@ def test_a_flood_is_refused(tmp_path):
 
     with pytest.raises(TooMany, match=str(MAX_A_MINUTE)):
         store(path, YES)
+
+
+def test_a_clock_that_was_ahead_holds_nobody_back(tmp_path):
+    """Verdicts that seem to come from the future are not those of this minute."""
+    path = tmp_path / "feedback.sqlite"
+    for _ in range(MAX_A_MINUTE):
+        store(path, YES)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE feedback SET given_at = '2999-01-01T00:00:00+00:00'")
+
+    store(path, NO)
+
+    assert list(read(path))[-1] == NO
+
+
+def test_nobody_else_can_read_what_people_asked(tmp_path):
+    """The file belongs to the service alone, whatever the usual permissions are."""
+    path = tmp_path / "feedback.sqlite"
+    before = os.umask(0o022)
+    try:
+        store(path, YES)
+    finally:
+        os.umask(before)
+
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):

@@ -30,13 +30,13 @@ QUESTIONS = [
 class Served:
     """A running `qa serve` that answers one question at a time."""
 
-    def __init__(self, index: Path, log: Path) -> None:
+    def __init__(self, index: Path, log: Path, files: int = 1024) -> None:
         variables = {name: value for name, value in os.environ.items() if not name.startswith("QA_")}
         variables |= {"QA_THREADS": "1", "QA_QUEUE_SECONDS": "60", "QA_FEEDBACK": "off", "PYTHONPATH": str(ROOT)}
         arguments = ["serve", "--index", str(index), "--port", "0"]
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [*QA, *arguments],
+                ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *QA, *arguments],
                 env=variables,
                 stdout=output,
                 stderr=output,
@@ -88,11 +88,12 @@ def test_an_address_that_does_not_exist_is_one_line(tiny_settings):
         assert (done.returncode, done.stderr) == (2, f"qa: cannot listen on {host}:0: {reason}\n")
 
 
-def test_who_waits_still_gets_the_answer(served):
-    """After SIGTERM every question under way is answered whole, then the process ends with 0, in time."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_waits_still_gets_the_answer(served, number):
+    """After the signal every question under way is answered whole, then the process ends with 0, in time."""
     waiting = ask_all(served)
 
-    served.process.send_signal(signal.SIGTERM)
+    served.process.send_signal(number)
 
     for question, connection in zip(QUESTIONS[1:], waiting[1:], strict=True):
         reply = connection.getresponse()
@@ -133,3 +134,18 @@ def test_idle_and_dawdling_clients_do_not_hold_it_up(served):
 
     assert served.process.wait(timeout=10) == 0
     assert time.monotonic() - began < 5
+
+
+def test_more_clients_than_files_wait_to_be_accepted(tmp_path, tiny_settings):
+    """A process that may open few files lets in as many clients as have room, and does not try again and again."""
+    log = tmp_path / "log"
+    with closing(Served(tiny_settings.index, log, files=100)) as served, ExitStack() as clients:
+        for _ in range(120):
+            clients.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=5))
+        time.sleep(0.5)
+        clients.close()
+        connection = served.connection()
+        connection.request("GET", "/healthz")
+
+        assert connection.getresponse().status == 200
+    assert "accept() threw" not in log.read_text()

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -328,6 +329,26 @@ def test_stdout_holds_the_protocol_and_the_end_of_stdin_ends_it(site_settings):
     assert process.returncode == 0
     assert all(message["jsonrpc"] == "2.0" for message in [*answered, *map(json.loads, rest.splitlines())])
     assert "Traceback" not in log
+
+
+def test_an_interrupt_ends_it(site_settings):
+    """Ctrl-C does what closing stdin does, although a thread waits for stdin."""
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a test", "version": "1"}}
+    command = [sys.executable, *QA, "mcp", "--index", str(site_settings.index)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        try:
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}) + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+
+            assert process.wait(timeout=10) == -signal.SIGINT
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 def test_without_the_extra_the_command_says_how_to_install_it(monkeypatch):

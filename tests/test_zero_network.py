@@ -81,6 +81,6 @@ def test_no_socket_is_opened_but_the_listening_one(report):
     assert pairs >= {"rebuild"}, "the hook saw nothing, not even the pipe to the process that reads the documents"
 
 
-def test_nothing_is_kept_to_be_sent(report):
+def test_nothing_is_left_beside_the_index(report):
     """A library's telemetry, which neither of the others sees at once, begins with an identity in the home folder."""
-    assert report["home"] == []
+    assert report["left"] == []

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import resource
 import sys
 from contextlib import suppress
 from functools import partial
@@ -20,7 +21,8 @@ from web.channel import Channel
 from web.lifetime import Sockets, run, stop_on_signals
 
 _OTHER_THREADS = 8  # for pages, documents and refusals while all questions that may wait do
-_CONNECTIONS = 800  # more wait to be accepted; systems commonly give a process 1,024 files
+_CONNECTIONS = 800  # more wait to be accepted
+_OWN_FILES = 60  # that the process opens itself, of those that the system lets it have
 _IDLE_SECONDS = 60
 _MAX_HEADER_BYTES = 32 * 1024  # a question of 1,000 emoji takes 12 KiB in the address, and again in the Referer
 _log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a moment
     BaseWSGIServer.channel_class = Channel  # create_server takes no other
     sockets: Sockets = {}
+    threads = settings.threads + settings.queue + _OTHER_THREADS
     try:
         # A name such as localhost may stand for several addresses; waitress then returns another kind of server.
         server: Any = create_server(
@@ -55,8 +58,8 @@ def serve(settings: Settings) -> None:
             port=settings.port,
             # One for each question that is worked on or waits: so it is the app that decides who waits and who is
             # refused, and never this server, which would keep any number waiting.
-            threads=settings.threads + settings.queue + _OTHER_THREADS,
-            connection_limit=_CONNECTIONS,
+            threads=threads,
+            connection_limit=_connection_limit(),
             asyncore_use_poll=True,  # select() takes no more than 1,024 files
             channel_timeout=_IDLE_SECONDS,
             max_request_header_size=_MAX_HEADER_BYTES,
@@ -64,6 +67,12 @@ def serve(settings: Settings) -> None:
             clear_untrusted_proxy_headers=not settings.trusted_proxies,
             ident=None,
         )
+    except RuntimeError:
+        sys.stderr.write(
+            f"qa: the system does not let this process start {threads} threads; set QA_QUEUE or QA_THREADS lower, or "
+            "let it have more (ulimit -u, TasksMax)\n"
+        )
+        sys.exit(2)
     except (OSError, ValueError) as error:  # ValueError: no address is known for the name
         reason = error.strerror if isinstance(error, OSError) else "there is no such address"
         sys.stderr.write(f"qa: cannot listen on {settings.host}:{settings.port}: {reason}\n")
@@ -75,6 +84,12 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(f"Serving on http://{address}:{port}\n")
     run(sockets, stopping)
     service.close()
+
+
+def _connection_limit() -> int:
+    """Return how many connections may be open; without files for them the server would try to accept for ever."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(_CONNECTIONS, files - _OWN_FILES))
 
 
 def warm_up(app: Flask) -> None:
