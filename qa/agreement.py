@@ -15,7 +15,7 @@ from qa.index import Index
 from qa.late import likeness
 from qa.search import Hit
 from qa.sentences import Span
-from qa.values import Kind, Value, agree, contradict, kind_asked_for, values_of
+from qa.values import Kind, Value, agree, confirms, contradict, kind_asked_for, values_of
 from qa.words import stems, words_of
 
 # Measured on planted contradictions and on the shipped corpus (docs/evaluation.md).
@@ -225,10 +225,11 @@ def _without_values(text: str, kind: Kind | None) -> str:
     return text
 
 
-def _same_values(first: Sequence[Value], second: Sequence[Value], kind: Kind | None) -> bool:
-    """Tell whether each value of the sentence that has fewer agrees with one of the other."""
-    fewer, more = sorted((first, second), key=len)
-    return bool(fewer) and all(any(agree(a, b, kind) for b in more) for a in fewer)
+def _same_values(answer: Sequence[Value], other: Sequence[Value], kind: Kind | None) -> bool:
+    """Tell whether each value of the sentence that has fewer confirms, or is confirmed by, one of the other."""
+    if len(answer) <= len(other):
+        return all(any(confirms(b, a, kind) for b in other) for a in answer)
+    return bool(other) and all(any(confirms(b, a, kind) for a in answer) for b in other)
 
 
 def _overlap(hits: Sequence[Hit], first: Statement, second: Statement) -> bool:

@@ -14,7 +14,8 @@
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
         vocabulary.*                every word, with the number of passages that hold it
-        names.*                     those of them that the passages mostly write with a capital letter
+        compounds.*                 the words that the passages write in parts, with the number of these passages
+        names.*                     those words that the passages mostly write with a capital letter
         keywords.*                  the keyword index over the same passages
 
 Beside each file of lines lies its *.starts.npy, which says where each line begins. All but the questions, which authors
@@ -47,13 +48,13 @@ from qa.keywords import KeywordIndex, read_keywords, write_keywords
 from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
 from qa.passages import Passage
-from qa.spelling import is_english
+from qa.spelling import Vocabulary, compounds_of, is_english
 from qa.storage import Lines, WordTable, mapped_array, to_json, write_lines, write_table
 from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
 
-FORMAT = 5  # goes up with everything that changes what a generation holds or how
+FORMAT = 6  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -104,7 +105,7 @@ class Index:
     parents: NDArray[np.int32]  # the passage of each row in `vectors`
     sentence_rows: NDArray[np.int32]  # first row in `vectors` of each passage's sentences, then the row after the last
     tokens: TokenStore
-    vocabulary: WordTable
+    vocabulary: Vocabulary
     names: WordTable
     keywords: KeywordIndex
     _first_passages: NDArray[np.int32]
@@ -317,11 +318,12 @@ def _starts(counts: Sequence[int]) -> NDArray[np.int32]:
 
 
 def _write_keyword_index(root: Path, parts: Parts) -> None:
-    """Write the keyword index, the vocabulary and the names in it."""
+    """Write the keyword index, the vocabulary with its compounds, and the names in it."""
     attached: dict[int, list[str]] = {}
     for question in parts.questions:
         attached.setdefault(question.passage, []).append(question.text)
     vocabulary: Counter[str] = Counter()
+    compounds: Counter[str] = Counter()
     capitals: Counter[str] = Counter()  # how many times more a word has a capital letter than not, but for openings
     opening: set[str] = set()  # words with a capital letter that a sentence, item or cell begins with
     numbers: dict[str, int] = {}  # of the stems, in the order in which they come: always the same
@@ -330,6 +332,7 @@ def _write_keyword_index(root: Path, parts: Parts) -> None:
         text = passage.context + passage.text
         words = words_of(text)
         vocabulary.update({word.folded for word in words})
+        compounds.update(set(compounds_of(text)))
         openings = {start - passage.start + len(passage.context) for start, _ in passage.sentences}
         for word in words:
             if word.start < len(passage.context):
@@ -341,6 +344,7 @@ def _write_keyword_index(root: Path, parts: Parts) -> None:
         words += [word for text in attached.get(row, ()) for word in words_of(text)]
         texts.append(array("i", [numbers.setdefault(word.stem, len(numbers)) for word in words]))
     write_table(root / "vocabulary.txt", vocabulary)
+    write_table(root / "compounds.txt", compounds)
     names = {word for word, more in capitals.items() if more > 0}
     names |= {word for word in opening - capitals.keys() if not is_english(word)}
     write_table(root / "names.txt", {word: vocabulary[word] for word in names})
@@ -385,7 +389,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         parents=mapped_array(root / "parents.npy"),
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
         tokens=read_tokens(root),
-        vocabulary=WordTable(root / "vocabulary.txt"),
+        vocabulary=Vocabulary(root),
         names=WordTable(root / "names.txt"),
         keywords=read_keywords(root, manifest.passages),
         _first_passages=mapped_array(root / "documents.passages.npy"),

@@ -87,9 +87,10 @@ class WordTable(Mapping[str, int]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._words)
 
-    def beginning_with(self, letter: str) -> list[str]:
-        """Return the words that begin with a letter, in order."""
-        first, after = (bisect_left(self._words, begin) for begin in (letter, chr(ord(letter) + 1)))
+    def beginning_with(self, letters: str) -> list[str]:
+        """Return the words that begin with one or more letters, in order."""
+        next_letters = letters[:-1] + chr(ord(letters[-1]) + 1)
+        first, after = (bisect_left(self._words, begin) for begin in (letters, next_letters))
         return self._words.joined(first, after).decode().split("\n")[:-1]
 
 

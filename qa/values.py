@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise, product
+from operator import ge
 from typing import Any, Literal
 
 from qa.words import STOPWORDS, fold, stems
@@ -136,6 +137,18 @@ def agree(first: Value, second: Value, kind: Kind | None) -> bool:
     one, two = names if all(names) else (first.key, second.key)
     # The shorter in the longer one; of two that are equally long, both ways: "Anna-Anna" is not "Anna Lund".
     return (len(one) > len(two) or _holds(two, one)) and (len(two) > len(one) or _holds(one, two))
+
+
+def confirms(value: Value, other: Value, kind: Kind | None) -> bool:
+    """Tell whether a value says all that another one says: a year is not enough for a day in it, nor a bound."""
+    as_close = kind != "date" or all(map(ge, _given(value), _given(other)))
+    return as_close and agree(value, other, kind)
+
+
+def _given(value: Value) -> tuple[bool, ...]:
+    """Return what a date gives: a year, a month, a day or one of a week, the very day, no bound."""
+    year, month, day, week = value.key
+    return (*(part is not None for part in (year, month, day)), day is not None and not week, not value.loose)
 
 
 def _holds(name: tuple[str, ...], words: tuple[str, ...]) -> bool:

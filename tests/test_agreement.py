@@ -184,6 +184,26 @@ def test_who_says_the_opposite_does_not_support(tmp_path, write, embedder: Embed
     assert supported_by({"a.md": first, "b.md": f"It is known: {first}"}) == (2,)
 
 
+def test_who_gives_less_of_the_date_does_not_support(tmp_path, write, embedder: Embedder):
+    """Where the answer names the day, a document that gives the year does not support, one that gives the day does."""
+    texts = {
+        "a.md": "The lighthouse on the cape was first lit on June 2, 1871, before a small crowd.",
+        "b.md": "The lighthouse on the cape was first lit in 1871, before a small crowd.",
+        "c.md": "The lighthouse on the cape was first lit on 2 June 1871, before quite a small crowd.",
+    }
+    settings = Settings(corpus=write(tmp_path / "corpus", texts), index=tmp_path / "index")
+    rebuild(settings, force=False, progress=lambda *_: None)
+
+    reply = answer(
+        open_index(settings.index), embedder, "On what day was the lighthouse on the cape first lit?", min_confidence=0
+    )
+
+    assert reply.answer
+    quoted = reply.passages[reply.answer.passage - 1].document.path
+    supporting = [reply.passages[rank - 1].document.path for rank in reply.answer.supported_by]
+    assert (quoted, supporting) in (("a.md", ["c.md"]), ("c.md", ["a.md"]))
+
+
 def test_words_that_only_open_a_list_item_are_no_names(tmp_path, write, embedder: Embedder):
     """A document that says "Long trousers …" does not make "long" of "How long …?" a thing that both must name."""
     texts = {

@@ -28,7 +28,7 @@ from qa.words import stems, words_of
 
 CORPUS = {
     "a.md": "# Light\n\nThe light burns, it burns.\n\n<!-- questions:\n- Does the lamp burn?\n-->\n\n## E\n\nOut.",
-    "b.txt": "Soup is cold. The bread of Ystad is warm. " * 60,
+    "b.txt": "Soup is cold. The rye-bread of Ystad is warm. " * 60,
 }
 
 
@@ -92,7 +92,7 @@ def test_rows_belong_to_their_passages(made):
 
 
 def test_the_vocabulary_counts_passages(made):
-    """Every word of passages and headings is known with the number of passages that hold it."""
+    """Every word of passages and headings is known with the number of passages that hold it, and those in parts."""
     index = open_index(made.index)
 
     counts = Counter(word for p in index.passages for word in {w.folded for w in words_of(p.context + p.text)})
@@ -100,6 +100,7 @@ def test_the_vocabulary_counts_passages(made):
     assert dict(index.vocabulary) == dict(counts)
     assert "soup" in counts
     assert "light" in counts
+    assert index.vocabulary.in_parts("ryebread") == "rye-bread"
 
 
 def test_keyword_scores_are_what_the_formula_gives(made):

@@ -1,6 +1,8 @@
+from collections import Counter
+
 import pytest
 
-from qa.spelling import Correction, correct
+from qa.spelling import Correction, Vocabulary, compounds_of, correct
 from qa.storage import WordTable, write_table
 from qa.words import stems
 
@@ -14,10 +16,11 @@ NAMES = {"meaney": 3, "benjamin": 2}
 def corrected(tmp_path):
     """What `correct` makes of a question with a vocabulary given as a dictionary."""
 
-    def corrected(question, vocabulary=VOCABULARY, stems=STEMS, common=COMMON, names=NAMES):
-        write_table(tmp_path / "words.txt", vocabulary)
+    def corrected(question, vocabulary=VOCABULARY, stems=STEMS, common=COMMON, names=NAMES, text=""):
+        write_table(tmp_path / "vocabulary.txt", vocabulary)
+        write_table(tmp_path / "compounds.txt", Counter(compounds_of(text)))
         write_table(tmp_path / "names.txt", names)
-        return correct(question, WordTable(tmp_path / "words.txt"), WordTable(tmp_path / "names.txt"), stems, common)
+        return correct(question, Vocabulary(tmp_path), WordTable(tmp_path / "names.txt"), stems, common)
 
     return corrected
 
@@ -79,6 +82,40 @@ def test_the_more_frequent_of_two_near_words_wins(corrected):
 def test_a_word_with_more_letters_at_its_end_is_another_word(corrected, typed, known):
     """Letters that were added or left out at the end make no slip: Martin is not Martini."""
     assert corrected(f"Where is {typed}?", {known: 5}, {}, {}, {known: 5}) == (f"Where is {typed}?", ())
+
+
+@pytest.mark.parametrize(("typed", "known"), [("Martinn", "Martin"), ("Ferrel", "Ferrell"), ("keeperr", "keeper")])
+def test_a_last_letter_twice_is_a_slip(corrected, typed, known):
+    """It is one letter more at the end as well, but hardly makes another word."""
+    assert corrected(f"Where is {typed}?", {known.lower(): 5}, {}, {}, {known.lower(): 5})[0] == f"Where is {known}?"
+
+
+def test_a_common_word_in_one_title_is_no_name(corrected):
+    """A name does not become "Pilot" because one passage has that as a title; that is not held against rare words."""
+    assert corrected("Who is Pilon?", {"pilot": 1}, {}, {}, {"pilot": 1}) == ("Who is Pilon?", ())
+    assert corrected("Who is Robertt?", {"robert": 2}, {}, {}, {"robert": 2})[0] == "Who is Robert?"
+    assert corrected("Who is Meanet?", {"meaney": 1}, {}, {}, {"meaney": 1})[0] == "Who is Meaney?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ohara", "O'Hara"),
+        ("Oharas", "O'Hara"),
+        ("degroot", "de Groot"),
+        ("sfax", "S’fax"),
+        ("lamproom", "lamp-room"),
+        ("ids", "ids"),  # too short, not I'd
+        ("thewarden", "thewarden"),  # nobody leaves out that space
+        ("oldtimers", "oldtimers"),  # in parts only, which say nothing of the whole
+        ("24", "24"),
+    ],
+)
+def test_a_word_typed_without_its_signs_is_written_as_the_documents_do(corrected, typed, meant):
+    """The apostrophe, the hyphen and the space in a name may be left out."""
+    text = "I'd say that the Warden O'Hara's old timers saw Jan de Groot and S’fax in the lamp-room, 2-4."
+
+    assert corrected(f"Who is {typed}?", {}, {}, {}, {}, text)[0] == f"Who is {meant}?"
 
 
 def test_an_empty_index_corrects_nothing(corrected):

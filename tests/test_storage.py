@@ -45,7 +45,7 @@ def test_what_was_read_last_is_kept(tmp_path):
 
 @given(numbers=WORDS, other=st.text(max_size=3))
 def test_a_table_on_disk_is_the_dictionary_that_it_was_made_of(tmp_path_factory, numbers, other):
-    """Every word has its number, no other word has one, and the words of a letter are found by it."""
+    """Every word has its number, no other word has one, and those that begin with some letters are found by them."""
     path = tmp_path_factory.mktemp("table") / "words.txt"
     write_table(path, numbers)
 
@@ -54,8 +54,8 @@ def test_a_table_on_disk_is_the_dictionary_that_it_was_made_of(tmp_path_factory,
     assert dict(table) == numbers
     assert list(table) == sorted(numbers)
     assert (other in table) == (other in numbers)
-    for letter in {word[0] for word in numbers}:
-        assert table.beginning_with(letter) == sorted(word for word in numbers if word[0] == letter)
+    for letters in {word[:count] for word in numbers for count in (1, 2)}:
+        assert table.beginning_with(letters) == sorted(word for word in numbers if word.startswith(letters))
 
 
 @pytest.mark.parametrize("row_shape", [(), (3,)])

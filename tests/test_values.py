@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.values import Kind, Value, agree, contradict, kind_asked_for, values_of
+from qa.values import Kind, Value, agree, confirms, contradict, kind_asked_for, values_of
 
 
 def only(sentence: str, kind: Kind) -> Value:
@@ -97,6 +97,28 @@ def test_which_dates_agree(first, second, expected):
 
     assert agree(one, two, "date") is agree(two, one, "date") is expected
     assert contradict(one, two, "date") is not expected
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "expected"),
+    [
+        ("June 2, 1999", "1999", True),
+        ("1999", "June 2, 1999", False),
+        ("2 June", "June 2, 1999", False),
+        ("June 2, 1999", "2 June", True),
+        ("the week of May 31, 1999", "June 2, 1999", False),
+        ("the week of May 31, 1999", "1999", True),
+        ("June 2, 1999", "the week of May 31, 1999", True),
+        ("June 1999", "the week of May 31, 1999", False),
+        ("before 1999", "1999", False),
+        ("1998", "1999", False),
+    ],
+)
+def test_which_dates_confirm(said, asked, expected):
+    """A date confirms those with which it agrees and which are not given more closely."""
+    one, two = (only(f"It was {text}.", "date") for text in (said, asked))
+
+    assert confirms(one, two, "date") is expected
 
 
 @pytest.mark.parametrize(
