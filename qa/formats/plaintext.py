@@ -290,7 +290,8 @@ def _unwrapped(run: list[_Line]) -> list[list[_Line]]:
     is_item = bool(_ITEM.match(run[0].text))
     parts = [[run[0]]]
     for line, wrap in zip(run[1:], wraps, strict=True):
-        if _LEADER.search(parts[-1][-1].text):
+        above = parts[-1][-1].text
+        if above[-1:].isdigit() and _LEADER.search(above):
             parts.append([line])
         elif wrap or (is_item and line.first - line.start > run[0].first - run[0].start):  # it hangs below the item
             parts[-1].append(line)
@@ -303,11 +304,20 @@ def _is_table(run: list[_Line]) -> bool:
     """Tell whether several lines keep a column, and are not facts such as "Length:   300 m", each for itself."""
     if _ITEM.match(run[0].text):
         return False
-    texts = [line.text.expandtabs() for line in run if _LETTER.search(line.text)]  # without rules
+    texts: list[str] = []
+    columns: set[int] = set()
+    for line in run:
+        if not _LETTER.search(line.text):  # a rule
+            continue
+        text = line.text.expandtabs()
+        gaps = {gap.end() for gap in _GAP.finditer(text)}
+        columns = columns & gaps if texts else gaps
+        if not columns:
+            return False
+        texts.append(text)
     if len(texts) < _TABLE_LINES:
         return False
-    column = max(set.intersection(*({gap.end() for gap in _GAP.finditer(text)} for text in texts)), default=0)
-    before = [text[:column].rstrip() for text in texts[1:]]  # the first line may be nothing but the names of columns
+    before = [text[: max(columns)].rstrip() for text in texts[1:]]  # the first line may only name the columns
     return all(_LETTER.search(text) and not text.endswith(":") for text in before)
 
 
