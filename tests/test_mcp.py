@@ -295,26 +295,39 @@ def call_of(question):
     return {"name": "ask", "arguments": {"question": question}}
 
 
+HELLO = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "a test", "version": "1"},
+        },
+    }
+)
+
+
+def started(settings: Settings) -> subprocess.Popen[str]:
+    """Start `qa mcp` on an index, with a pipe to each of its streams."""
+    command = [sys.executable, *QA, "mcp", "--index", str(settings.index)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, text=True)
+
+
 def test_stdout_holds_the_protocol_and_the_end_of_stdin_ends_it(site_settings):
     """Lines that are no message are survived, each line of stdout is one, and closing stdin ends the process with 0."""
-    hello = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "a test", "version": "1"},
-    }
     lines = [
-        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}),
+        HELLO,
         json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
         "this is no message",
         json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call_of("\ud800")}),
         json.dumps({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": call_of("?!")}),
         json.dumps({"jsonrpc": "2.0", "id": 4, "method": "no/such"}),
     ]
-    command = [sys.executable, *QA, "mcp", "--index", str(site_settings.index)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
-    ) as process:
+    with started(site_settings) as process:
         try:
             process.stdin.write("\n".join(lines) + "\n")
             process.stdin.flush()
@@ -333,14 +346,9 @@ def test_stdout_holds_the_protocol_and_the_end_of_stdin_ends_it(site_settings):
 
 def test_an_interrupt_ends_it(site_settings):
     """Ctrl-C does what closing stdin does, although a thread waits for stdin."""
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a test", "version": "1"}}
-    command = [sys.executable, *QA, "mcp", "--index", str(site_settings.index)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
-    ) as process:
+    with started(site_settings) as process:
         try:
-            process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}) + "\n")
+            process.stdin.write(HELLO + "\n")
             process.stdin.flush()
             assert process.stdout.readline()
             process.send_signal(signal.SIGINT)
