@@ -30,13 +30,13 @@ QUESTIONS = [
 class Served:
     """A running `qa serve` that answers one question at a time."""
 
-    def __init__(self, index: Path, log: Path, files: int = 1024) -> None:
+    def __init__(self, index: Path, log: Path, before: str = "") -> None:
         variables = {name: value for name, value in os.environ.items() if not name.startswith("QA_")}
         variables |= {"QA_THREADS": "1", "QA_QUEUE_SECONDS": "60", "QA_FEEDBACK": "off", "PYTHONPATH": str(ROOT)}
         arguments = ["serve", "--index", str(index), "--port", "0"]
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *QA, *arguments],
+                ["sh", "-c", f'{before} exec "$@"', "sh", *QA, *arguments],
                 env=variables,
                 stdout=output,
                 stderr=output,
@@ -102,6 +102,15 @@ def test_who_waits_still_gets_the_answer(served, number):
     assert served.process.wait(timeout=10) == 0
 
 
+def test_below_nohup_it_outlives_its_terminal(tmp_path, tiny_settings):
+    """Where SIGHUP is ignored it stays so, and the server goes on."""
+    with closing(Served(tiny_settings.index, tmp_path / "log", before="trap '' HUP;")) as served:
+        served.process.send_signal(signal.SIGHUP)
+        waiting = ask_all(served)
+
+        assert waiting[-1].getresponse().status == 200
+
+
 def test_new_connections_are_refused_at_once(served):
     """Who comes after the signal is refused while the others still get their answers."""
     waiting = ask_all(served)
@@ -139,7 +148,7 @@ def test_idle_and_dawdling_clients_do_not_hold_it_up(served):
 def test_more_clients_than_files_wait_to_be_accepted(tmp_path, tiny_settings):
     """A process that may open few files lets in as many clients as have room, and does not try again and again."""
     log = tmp_path / "log"
-    with closing(Served(tiny_settings.index, log, files=100)) as served, ExitStack() as clients:
+    with closing(Served(tiny_settings.index, log, before="ulimit -n 100;")) as served, ExitStack() as clients:
         for _ in range(120):
             clients.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=5))
         time.sleep(0.5)

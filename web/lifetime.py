@@ -14,21 +14,22 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
 GRACE_SECONDS = 20  # for answers under way; service managers commonly kill after 30
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Sockets = dict[int, Any]  # what waitress listens and answers on, by file descriptor
 
 
 def stop_on_signals(sockets: Sockets) -> threading.Event:
-    """Return what SIGTERM, SIGINT and SIGHUP set from now on."""
+    """Return what SIGTERM and SIGINT set from now on, and SIGHUP unless it is ignored, as below nohup."""
     stopping = threading.Event()
+    hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    numbers = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangs_up else [])]
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
         _listeners(sockets)[0].pull_trigger()  # it waits for something to happen on a socket
-        for number in _SIGNALS:
+        for number in numbers:
             signal.signal(number, signal.SIG_DFL)  # whoever asks twice cannot wait
 
-    for number in _SIGNALS:
+    for number in numbers:
         signal.signal(number, stop)
     return stopping
 

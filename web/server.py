@@ -48,6 +48,8 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a moment
     BaseWSGIServer.channel_class = Channel  # create_server takes no other
     sockets: Sockets = {}
+    # One for each question that is worked on or waits: so it is the app that decides who waits and who is refused, and
+    # never this server, which would keep any number waiting.
     threads = settings.threads + settings.queue + _OTHER_THREADS
     try:
         # A name such as localhost may stand for several addresses; waitress then returns another kind of server.
@@ -56,8 +58,6 @@ def serve(settings: Settings) -> None:
             map=sockets,
             host=settings.host,
             port=settings.port,
-            # One for each question that is worked on or waits: so it is the app that decides who waits and who is
-            # refused, and never this server, which would keep any number waiting.
             threads=threads,
             connection_limit=_connection_limit(),
             asyncore_use_poll=True,  # select() takes no more than 1,024 files
