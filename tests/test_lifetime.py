@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -37,6 +38,7 @@ class Served:
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 ["sh", "-c", f'{before} exec "$@"', "sh", *QA, *arguments],
+                preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # the tests may run below nohup
                 env=variables,
                 stdout=output,
                 stderr=output,
