@@ -4,9 +4,9 @@
 
 Each FOLDER is a retrieval set in the BEIR layout. Its texts are embedded once and kept in --work. An index of a size is
 made of them and filled up with synthetic passages: three sentences of the sets each under a heading of invented words,
-with their real token states; a filler's vectors are mixtures of two real ones with noise, for to embed a million
-passages takes days. Filler takes nothing from the documents that the questions are about. All is drawn from a fixed
-seed.
+with their real tokens of both models; a filler's vectors are mixtures of two real ones with noise, for to embed a
+million passages takes days. Filler takes nothing from the documents that the questions are about. All is drawn from a
+fixed seed.
 
 Times are those of the clock and, beside them, of the processor, which other programs on the machine change less.
 """
@@ -23,7 +23,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,14 +32,13 @@ from typing import Any
 
 import faiss
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from benchmarks.running import ask_path, serving
 from qa.answer import answer
 from qa.beir import BeirQuery, read_beir
 from qa.documents import Document, parse_document
-from qa.encoders import WORKERS, encode_all, token_encoder
+from qa.encoders import TOKEN_DIMENSION, WORKERS, encode_all, token_encoder
 from qa.index import (
     Index,
     Manifest,
@@ -51,24 +51,28 @@ from qa.index import (
     read_pointer,
     write_pointer,
 )
-from qa.late import TokenStore
+from qa.late import TokenStore, read_tokens
 from qa.metrics import ndcg
 from qa.nearest import as_kept, cosines, is_exact, nearest
+from qa.packed import read_packed, writing_packed
 from qa.passages import Passage
 from qa.rebuild import build
 from qa.search import CANDIDATES
-from qa.storage import scratch_array
+from qa.storage import ArrayWriter, scratch_array
 from qa.vectors import DEFAULT_MODEL, Embedder
 
 COMMAND = [sys.executable, "-m", "benchmarks.growth"]
 SEED = 1
 SENTENCES = 3  # of a filler passage
 BLOCK = 2**14  # vectors that are made at once
+TOKEN_BLOCK = 1_000  # fillers whose token states are written at once
+WANTED = 6 * CANDIDATES  # vectors that a search asks for
 QUESTIONS = 200
 RECALL_QUESTIONS = 50
 COLD_QUESTIONS = 50
 JUDGED_PASSAGES = 900  # the documents at the beginning, which the questions are about; in every index
 MADV_PAGEOUT = 21  # <linux/mman.h>; the module mmap does not have it
+KINDS = "documents passages vectors tokens sentence_tokens vocabulary keywords parents".split()  # of files
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va wo xa yi zu".split()
 
 
@@ -85,6 +89,7 @@ class Real:
     pool: NDArray[np.int64]  # numbers of sentences that filler is made of
     texts: list[str]  # of all sentences
     token_ranges: NDArray[np.int64]  # (sentences, 2) rows in `tokens`
+    codes: list[NDArray[np.uint8]]  # of each sentence its packed tokens, as they lie in the mapped index of its set
 
 
 def main() -> None:
@@ -93,7 +98,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument(
-        "--work", type=Path, default=Path("growth"), help="folder for indexes, some 25 GB for a million"
+        "--work", type=Path, default=Path("growth"), help="folder for indexes, some 36 GB for a million"
     )
     parser.add_argument("--out", type=Path, help="JSON file of the figures; sizes that it holds already are kept")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # a process for one size
@@ -169,13 +174,14 @@ def read_real(folders: list[Path], work: Path) -> Real:
             groups.append((index, index.passages_of(name)))
             documents.append(replace(document, id=f"{folder.name} {name}"))  # the sets count from the same number
     order = np.random.default_rng(SEED).permutation(len(documents))
-    parts: dict[str, list[Any]] = {"s": [], "states": [], "sentence": [], "lengths": []}
+    parts: dict[str, list[Any]] = {"s": [], "states": [], "sentence": [], "lengths": [], "codes": []}
     for number in order:
         index, rows = groups[number]
         for row in rows:
             passages.append(replace(index.passages[row], document_id=documents[number].id))
             first, after = index.sentence_rows[row : row + 2]
             parts["s"].append(index.vectors.reconstruct_n(int(first), int(after - first)))
+            parts["codes"] += [index.sentence_tokens.codes_of(sentence) for sentence in range(first, after)]
             start, end = index.tokens.starts[row : row + 2]
             parts["states"].append(index.tokens.states[start:end])
             parts["sentence"].append(index.tokens.sentence[start:end])
@@ -207,6 +213,7 @@ def read_real(folders: list[Path], work: Path) -> Real:
         np.array(pool),
         texts,
         np.array(ranges),
+        parts["codes"],
     )
 
 
@@ -224,9 +231,9 @@ def texts_a_second(real: Real) -> tuple[float, float]:
     On so many idle cores as there are WORKERS: reckoned by processor times, which other programs change less.
     """
     embedder, sentences, passages = Embedder(DEFAULT_MODEL), real.texts[:100], real.passages[:30]
-    list(embedder.encode_all(sentences[:2]))
+    list(embedder.read_all(sentences[:2]))
     began = time.process_time()
-    list(embedder.encode_all(sentences))
+    list(embedder.read_all(sentences))
     between = time.process_time()
     list(encode_all(lambda passage: token_encoder().encode_passage(passage.text), passages))
     return WORKERS * len(sentences) / (between - began), WORKERS * len(passages) / (time.process_time() - between)
@@ -256,8 +263,11 @@ class Mixed:
         return np.concatenate([self._head[places[places < len(self._head)]], mixed])
 
 
-def make_parts(real: Real, size: int, scratch: Path) -> tuple[Parts, TokenStore]:
-    """Return an index of `size` passages; vectors and token states lie in files in `scratch`."""
+def make_parts(real: Real, size: int, scratch: Path) -> tuple[Parts, NDArray[np.int64]]:
+    """Return an index of `size` passages, and the numbers of the sentences that its fillers have, (fillers, SENTENCES).
+
+    The vectors lie in a file in `scratch`.
+    """
     generator = np.random.default_rng(SEED)
     kept = min(size, len(real.passages))
     documents = {passage.document_id for passage in real.passages[:kept]}
@@ -284,7 +294,7 @@ def make_parts(real: Real, size: int, scratch: Path) -> tuple[Parts, TokenStore]
         questions=[],
         vectors=vectors,
     )
-    return parts, _tokens(real, kept, drawn, scratch)
+    return parts, drawn
 
 
 def _filler(number: int, name: int, sentences: list[str]) -> tuple[Document, Passage]:
@@ -305,24 +315,33 @@ def _word(number: int) -> str:
     return "".join([*syllables, "qu"])
 
 
-def _tokens(real: Real, kept: int, drawn: NDArray[np.int64], scratch: Path) -> TokenStore:
-    """Return the token store; a filler has the token states of its sentences."""
+def write_tokens(real: Real, parts: Parts, drawn: NDArray[np.int64], folder: Path) -> None:
+    """Write the tokens of an index into its folder; a filler has those of its sentences.
+
+    They go there straight away: of a million passages they take 26 GB, for which there need not be room twice.
+
+    Args:
+        drawn: as `make_parts` returns it.
+    """
+    kept = len(parts.passages) - len(drawn)
     first = int(real.tokens.starts[kept])
     lengths = np.diff(real.token_ranges, axis=1)[:, 0]
+    states = ArrayWriter(folder / "tokens.states.npy", np.int8, (TOKEN_DIMENSION,))
+    with states, ArrayWriter(folder / "tokens.sentence.npy", np.int16) as sentence:
+        states.append(real.tokens.states[:first])
+        sentence.append(real.tokens.sentence[:first])
+        for block in range(0, len(drawn), TOKEN_BLOCK):
+            numbers = drawn[block : block + TOKEN_BLOCK].ravel()
+            states.append(real.tokens.states[_ranges(real.token_ranges[numbers, 0], lengths[numbers])])
+            order = np.tile(np.arange(SENTENCES, dtype=np.int16), len(numbers) // SENTENCES)
+            sentence.append(np.repeat(order, lengths[numbers]))
     per_passage = np.concatenate([np.diff(real.tokens.starts[: kept + 1]), lengths[drawn].sum(axis=1)])
-    starts = _starts(per_passage)
-    states = open_memmap(scratch / "states.npy", "w+", np.int8, (int(starts[-1]), real.tokens.states.shape[1]))
-    sentence = np.empty(len(states), dtype=np.int16)
-    states[:first], sentence[:first] = real.tokens.states[:first], real.tokens.sentence[:first]
-    for block in range(0, len(drawn), 10_000):
-        numbers = drawn[block : block + 10_000].ravel()
-        rows = _ranges(real.token_ranges[numbers, 0], lengths[numbers])
-        states[first : first + len(rows)] = real.tokens.states[rows]
-        order = np.tile(np.arange(SENTENCES, dtype=np.int16), len(numbers) // SENTENCES)
-        sentence[first : first + len(rows)] = np.repeat(order, lengths[numbers])
-        first += len(rows)
+    np.save(folder / "tokens.starts.npy", _starts(per_passage))
     share = len(per_passage) / len(real.passages)
-    return TokenStore(states, sentence, starts, np.ceil(real.tokens.frequency * share).astype(np.int32))
+    np.save(folder / "tokens.frequency.npy", np.ceil(real.tokens.frequency * share).astype(np.int32))
+    with writing_packed(folder) as writer:
+        for codes in chain(real.codes[: len(parts.vectors) - drawn.size], (real.codes[n] for n in drawn.flat)):
+            writer.add(codes)
 
 
 def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -343,7 +362,7 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
     folder = work / f"size-{size}"
     shutil.rmtree(folder, ignore_errors=True)
     with TemporaryDirectory(dir=work) as scratch:
-        parts, tokens = make_parts(real, size, Path(scratch))
+        parts, drawn = make_parts(real, size, Path(scratch))
         manifest = replace(
             real.manifest,
             id=hashlib.sha256(f"growth {size}".encode()).hexdigest()[:16],
@@ -355,25 +374,23 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
         began, processor = time.perf_counter(), time.process_time()
         with _peak_of_own_memory() as peak:
             aside = begin_generation(folder, manifest.id)
-            for spec in fields(TokenStore):
-                np.save(aside / f"tokens.{spec.name}.npy", getattr(tokens, spec.name))
+            write_tokens(real, parts, drawn, aside)
             finish_generation(folder, manifest, parts)
         figures = {
             "passages": size,
             "real_passages": min(size, len(real.passages)),
             "vectors": len(parts.vectors),
-            "tokens": len(tokens.states),
             "write_seconds": time.perf_counter() - began,
             "write_processor_seconds": time.process_time() - processor,
             "write_own_peak_mb": max(peak),
         }
     write_pointer(folder, Pointer(manifest.id, "2000-01-01T00:00:00+00:00", None, None))
     root = generation_folder(folder, manifest.id)
+    figures |= {"tokens": len(read_tokens(root).states), "sentence_tokens": len(read_packed(root).codes)}
     sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()}
     figures["disk_mb"] = sum(sizes.values()) / 1e6
     figures["disk_mb_by_kind"] = {
-        kind: sum(size for name, size in sizes.items() if name.startswith(kind)) / 1e6
-        for kind in ("documents", "passages", "vectors", "tokens", "vocabulary", "keywords", "parents")
+        kind: sum(size for name, size in sizes.items() if name.startswith(kind)) / 1e6 for kind in KINDS
     }
     queries = work / "queries.json"
     queries.write_text(json.dumps([[query.text, query.relevant] for query in real.queries]), encoding="utf-8")
@@ -472,12 +489,12 @@ def _forget(folder: Path, process: int) -> None:
 def _against_exact(index: Index, vectors: NDArray[np.float32]) -> dict[str, Any]:
     """Return how much of what exact search finds this index finds, and what exact search takes."""
     everything = cosines(index.vectors, np.ascontiguousarray(vectors.T))
-    best = [np.argsort(-column, kind="stable")[:300] for column in everything.T]
+    best = [np.argsort(-column, kind="stable")[:WANTED] for column in everything.T]
     del everything
     shares, passages, times = [], [], []
     for vector, rows in zip(vectors, best, strict=True):
         began = time.process_time()
-        found = nearest(index.vectors, vector, 300, None)
+        found = nearest(index.vectors, vector, WANTED, None)
         times.append(1000 * (time.process_time() - began))
         shares.append(len(set(found[:100].tolist()) & set(rows[:100].tolist())) / 100)
         exact, ours = (list(dict.fromkeys(index.parents[r].tolist()))[:CANDIDATES] for r in (rows, found))
@@ -494,7 +511,7 @@ def _against_exact(index: Index, vectors: NDArray[np.float32]) -> dict[str, Any]
         flat.add(index.vectors.reconstruct_n(row, min(65_536, index.vectors.ntotal - row)))
     began = time.process_time()
     for vector in vectors:
-        flat.search(vector[np.newaxis], 300)
+        flat.search(vector[np.newaxis], WANTED)
     figures["flat_processor_ms"] = 1000 * (time.process_time() - began) / len(vectors)
     return figures
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from benchmarks.growth import RECALL_QUESTIONS, SEED, Mixed, read_real
+from benchmarks.growth import RECALL_QUESTIONS, SEED, WANTED, Mixed, read_real
 from qa.vectors import DEFAULT_MODEL, Embedder
 
-WANTED = 300  # as a search asks for
 KINDS = {  # factory string without the refinement: settings to try
     "IVF{lists},SQ8": [{"nprobe": share} for share in (0.01, 0.02, 0.04, 0.08)],
     "IVF{lists},PQ96": [{"nprobe": share} for share in (0.04, 0.08)],

@@ -28,7 +28,7 @@ from tokenizers import Encoding, Tokenizer
 
 from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, verified
 
-MAX_TOKENS = 512
+MAX_TOKENS = 511  # one place of the 512 is for the marker of the token encoder
 TOKEN_DIMENSION = 96
 WORKERS = 2  # the cores of the machine this is made for
 _AHEAD = 32  # texts that are taken before they are asked for; all of them would be too many to hold
@@ -93,9 +93,18 @@ class _Onnx:
         return states
 
 
-class DenseEncoder:
-    """bge-small-en-v1.5 (int8): one vector for a whole text.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one pass of an embedding model makes of a text."""
 
+    vector: NDArray[np.float32]  # (d,) of the whole text, unit length
+    tokens: NDArray[np.float32]  # (n, 384) of each token but the special ones, unit rows; of the default model
+
+
+class DenseEncoder:
+    """bge-small-en-v1.5 (int8): one vector for a whole text, and one for each token.
+
+    Its tokens are those of the token encoder: both have the vocabulary of BERT, and cut a text at the same token.
     Source: Xiao et al., "C-Pack: Packed Resources For General Chinese Embeddings", 2023; CLS pooling.
     """
 
@@ -104,11 +113,14 @@ class DenseEncoder:
     def __init__(self) -> None:
         self._model = _Onnx(BGE_SMALL, MAX_TOKENS)
 
+    def read(self, text: str) -> Reading:
+        """Return the embedding of `text` and the states of its tokens; text beyond 511 tokens is cut."""
+        states = _unit(self._model.states(self._model.tokenize(text).ids))
+        return Reading(states[0], states[1:-1])
+
     def encode(self, text: str) -> NDArray[np.float32]:
-        """Return the embedding of `text`, shape (384,), float32, unit length; text beyond 512 tokens is cut."""
-        state = self._model.states(self._model.tokenize(text).ids)[0]
-        unit: NDArray[np.float32] = state / np.linalg.norm(state)
-        return unit
+        """Return the embedding of `text` alone, shape (384,), float32, unit length."""
+        return self.read(text).vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,7 @@ class TokenEncoder:
         Args:
             projection: (384, d), float32; what the token states are multiplied with.
         """
-        self._model = _Onnx(COLBERT_SMALL, MAX_TOKENS - 1)  # one place is for the marker
+        self._model = _Onnx(COLBERT_SMALL, MAX_TOKENS)
         self._projection = projection
 
     @cached_property
@@ -167,8 +179,13 @@ class TokenEncoder:
     def _encode(self, text: str, marker: int) -> TokenStates:
         ids = self._model.tokenize(text).ids
         states = self._model.states([ids[0], marker, *ids[1:]])[2:-1] @ self._projection
-        norms = np.linalg.norm(states, axis=1, keepdims=True)
-        return TokenStates(np.array(ids[1:-1], dtype=np.int32), states / np.maximum(norms, 1e-12))
+        return TokenStates(np.array(ids[1:-1], dtype=np.int32), _unit(states))
+
+
+def _unit(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows at unit length; a row of zeros stays as it is."""
+    unit: NDArray[np.float32] = states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12)
+    return unit
 
 
 @cache
@@ -179,9 +196,10 @@ def token_encoder() -> TokenEncoder:
 
 @cache
 def token_encoder_id() -> str:
-    """Return the name of the token encoder with a hash of its weights and projection, for an index to record."""
+    """Return what makes the token states, models and projection each with a hash, for an index to record."""
     projection = hashlib.sha256(_projection_file()).hexdigest()
-    return f"{COLBERT_SMALL.name}:{fingerprint(COLBERT_SMALL)[:16]}:{projection[:16]}"
+    models = "+".join(f"{model.name}:{fingerprint(model)[:16]}" for model in (COLBERT_SMALL, BGE_SMALL))
+    return f"{models}:{projection[:16]}"
 
 
 def _projection_file() -> bytes:

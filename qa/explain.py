@@ -19,7 +19,7 @@ _ABOUT = {
     "keyword": "shared words, rare ones first (BM25)",
     "sentence": "meaning of its best sentence",  # or of a question attached to it
     "late": "word by word, the passage",
-    "late_sentence": "word by word, its best sentence",
+    "late_dense": "word by word, its sentences",  # and the questions attached to them
 }
 
 

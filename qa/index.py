@@ -13,6 +13,7 @@
         vectors.faiss               unit embeddings: all sentences of the passages, then all attached questions
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
+        sentence_tokens.*.npy       the same of each row of vectors.faiss, as the embedding model reads it
         vocabulary.*                every word, with the number of passages that hold it
         compounds.*                 the words that the passages write in parts, with the number of these passages
         names.*                     those words that the passages mostly write with a capital letter
@@ -47,6 +48,7 @@ from qa.formats import Block
 from qa.keywords import KeywordIndex, read_keywords, write_keywords
 from qa.late import TokenStore, read_tokens
 from qa.nearest import make_vectors, read_vectors, write_vectors
+from qa.packed import PackedTokens, read_packed
 from qa.passages import Passage
 from qa.spelling import Vocabulary, compounds_of, is_english
 from qa.storage import Lines, WordTable, mapped_array, to_json, write_lines, write_table
@@ -54,7 +56,7 @@ from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
 
-FORMAT = 6  # goes up with everything that changes what a generation holds or how
+FORMAT = 7  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -78,7 +80,7 @@ class Manifest:
     id: str
     corpus_sha256: str
     model: ModelInfo
-    late_interaction: str  # name and hash of the token encoder
+    late_interaction: str  # names and hashes of what makes the token states
     settings: dict[str, int]  # of the cutting into passages
     documents: int
     passages: int
@@ -104,7 +106,8 @@ class Index:
     vectors: faiss.Index
     parents: NDArray[np.int32]  # the passage of each row in `vectors`
     sentence_rows: NDArray[np.int32]  # first row in `vectors` of each passage's sentences, then the row after the last
-    tokens: TokenStore
+    tokens: TokenStore  # of the passages
+    sentence_tokens: PackedTokens  # of the rows of `vectors`, as the embedding model reads them
     vocabulary: Vocabulary
     names: WordTable
     keywords: KeywordIndex
@@ -389,6 +392,7 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         parents=mapped_array(root / "parents.npy"),
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
         tokens=read_tokens(root),
+        sentence_tokens=read_packed(root),
         vocabulary=Vocabulary(root),
         names=WordTable(root / "names.txt"),
         keywords=read_keywords(root, manifest.passages),

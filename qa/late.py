@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoders import TOKEN_DIMENSION, TokenStates
+from qa.encoders import TOKEN_DIMENSION, Reading, TokenStates
+from qa.packed import PackedTokens, best_cosines
 from qa.passages import Passage
 from qa.storage import ArrayWriter, mapped_array
 
@@ -42,7 +43,6 @@ class LateScores:
     """How well some passages fit one question; every score is a weighted mean of cosines, -1..1."""
 
     passage: NDArray[np.float32]  # (m,)
-    best_sentence: NDArray[np.float32]  # (m,) highest score that the tokens of one sentence reach by themselves
     sentences: tuple[NDArray[np.float32], ...]  # for each passage, one score for each sentence below its context
     tokens: NDArray[np.float32]  # (m, question tokens) best cosine of each question token within each passage
 
@@ -137,9 +137,8 @@ def score(
     best = np.full((len(passages), len(question.ids)), -1.0, dtype=np.float32)
     # A sentence that was cut off with the end of a long passage has no tokens: it keeps the lowest score.
     sentences = tuple(np.full(count, -1.0, dtype=np.float32) for count in sentence_counts)
-    best_sentence = np.full(len(passages), -1.0, dtype=np.float32)
     if not len(rows):
-        return LateScores(_weighted(best, weights), best_sentence, sentences, tokens=best)
+        return LateScores(_weighted(best, weights), sentences, tokens=best)
     context = best.copy()
     best[lengths > 0] = np.maximum.reduceat(similarity, firsts[lengths > 0], axis=0)
 
@@ -152,11 +151,37 @@ def score(
     context[owner[number == CONTEXT]] = own[number == CONTEXT]
     # A sentence need not repeat what the title and the headings above it say: their tokens count as if it did.
     placed = _weighted(np.maximum(own, context[owner]), weights)
-    for at, row, alone, below in zip(number, owner, _weighted(own, weights), placed, strict=True):
+    for at, row, fit in zip(number, owner, placed, strict=True):
         if at != CONTEXT:
-            sentences[row][at] = below
-            best_sentence[row] = max(best_sentence[row], alone)
-    return LateScores(_weighted(best, weights), best_sentence, sentences, tokens=best)
+            sentences[row][at] = fit
+    return LateScores(_weighted(best, weights), sentences, tokens=best)
+
+
+def score_dense(
+    store: TokenStore,
+    dense: PackedTokens,
+    question: Reading,
+    ids: NDArray[np.int32],
+    groups: Sequence[NDArray[np.int64]],
+    absent: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = (),
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    """Score some passages against a question by the tokens of the embedding model.
+
+    Args:
+        ids: (question tokens,) vocabulary ids of the question's tokens.
+        groups: for each passage the rows in `dense` of its sentences and attached questions, one or more.
+        absent: as in `score`.
+    Returns:
+        One score for each passage, shape (m,), and for each passage those of its rows; all are -1..1.
+    """
+    weights = token_weights(store, ids)
+    lengths = np.array([len(rows) for rows in groups], dtype=np.int64)
+    firsts = np.cumsum(lengths) - lengths
+    best = best_cosines(dense, question.tokens, np.concatenate(groups))
+    for inside, lacking in absent:
+        best[np.ix_(np.repeat(lacking, lengths), inside)] = 0.0
+    of_passages = _weighted(np.maximum.reduceat(best, firsts, axis=0), weights)
+    return of_passages, np.split(_weighted(best, weights), firsts[1:])
 
 
 def likeness(store: TokenStore, first: tuple[int, int], second: tuple[int, int]) -> float:

@@ -33,15 +33,15 @@ from qa.index import (
 )
 from qa.late import quantize, sentence_of_tokens, writing_tokens
 from qa.nearest import as_kept, is_exact, is_exact_for
+from qa.packed import pack, writing_packed
 from qa.passages import MAX_CHARS, OVERLAP_CHARS, TARGET_CHARS, Passage, passages_of
 from qa.sections import sections_of
 from qa.settings import Settings
 from qa.storage import scratch_array
 from qa.vectors import Embedder
 
-_BLOCK = 8192  # vectors that are copied at once
-
 Progress = Callable[[str, int, int], object]  # what is done, how many are done, of how many
+_Text = tuple[str, str]  # the context in front of a text, and the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class _Content:
     passages: Sequence[Passage]
     attached: Sequence[tuple[str, range]]  # questions, with the rows of their sections' passages
 
-    def texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[_Text]:
         """Yield the texts that get a vector each, in the order of the vectors."""
         yield from _sentence_texts(self.passages)
-        yield from (question for question, _ in self.attached)
+        yield from (("", question) for question, _ in self.attached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _write(
 ) -> int:
     """Write a generation; return how many texts had to be embedded for it.
 
-    What is made goes to the disk at once: token states into their file, vectors into one without a name, from which
+    What is made goes to the disk at once: token states into their files, vectors into one without a name, from which
     Faiss takes them into memory in the end.
 
     Args:
@@ -248,7 +248,7 @@ def _write(
 
     # To import sentence-transformers takes seconds of one core; the token states do without it.
     side_by_side(load, lambda: _write_tokens(aside, content.passages, to_encode, before, progress))
-    _embed(vectors, content.texts(), to_embed, embedder, before, progress)
+    _embed(aside, vectors, content, to_embed, embedder, before, progress)
     finish_generation(folder, manifest, Parts(content.documents, content.passages, _placed(content, vectors), vectors))
     return int(to_embed.new.sum() + to_encode.new.sum())
 
@@ -258,7 +258,7 @@ def _write_tokens(
 ) -> None:
     """Write the tokens of all passages."""
     encoder, done, new = token_encoder(), 0, sources.new
-    to_encode, texts = int(new.sum()), compress(_passage_texts(passages), new)
+    to_encode, texts = int(new.sum()), compress(map("".join, _passage_texts(passages)), new)
     encoded = encode_all(lambda text: quantize(encoder.encode_passage(text).states), texts)
     with writing_tokens(aside) as writer:
         for number, (passage, text) in enumerate(zip(passages, _passage_texts(passages), strict=True)):
@@ -270,29 +270,38 @@ def _write_tokens(
                 states = before.tokens.states_of(sources.known[number])
             else:
                 states = writer.states_of(sources.first[number])
-            tokens = encoder.tokens_of(text)
+            tokens = encoder.tokens_of("".join(text))
             writer.add(states, sentence_of_tokens(passage, tokens.starts), tokens.ids)
 
 
 def _embed(
+    aside: Path,
     vectors: NDArray[np.float32],
-    texts: Iterable[str],
+    content: _Content,
     sources: _Sources,
     embedder: Embedder,
     before: Index | None,
     progress: Progress,
 ) -> None:
-    """Fill `vectors` (n, d) with the embeddings of n texts."""
-    new, done = np.flatnonzero(sources.new), 0
-    for rows in embedder.encode_all(compress(texts, sources.new)):
-        vectors[new[done : done + len(rows)]] = as_kept(rows, len(vectors))
-        done += len(rows)
-        progress("embeddings", done, len(new))
-    if before:
-        for some in _blocks(np.flatnonzero(sources.known >= 0)):
-            vectors[some] = as_kept(before.vectors.reconstruct_batch(sources.known[some]), len(vectors))
-    for some in _blocks(np.flatnonzero(sources.repeated)):
-        vectors[some] = vectors[sources.first[some]]
+    """Fill `vectors` (n, d) with the embeddings of all n texts, and write their tokens but those of the contexts."""
+    encoder, done, new = token_encoder(), 0, sources.new
+    to_embed = int(new.sum())
+    readings = embedder.read_all(compress(map("".join, content.texts()), new))
+    with writing_packed(aside) as writer:
+        for number, (context, text) in enumerate(content.texts()):
+            if new[number]:
+                reading = next(readings)
+                vector = as_kept(reading.vector, len(vectors))
+                codes = pack(reading.tokens[encoder.tokens_of(context + text).starts >= len(context)])
+                done += 1
+                progress("embeddings", done, to_embed)
+            elif before and sources.known[number] >= 0:
+                [vector] = as_kept(before.vectors.reconstruct_batch(sources.known[number : number + 1]), len(vectors))
+                codes = before.sentence_tokens.codes_of(sources.known[number])
+            else:
+                vector, codes = vectors[sources.first[number]], writer.codes_of(sources.first[number])
+            vectors[number] = vector
+            writer.add(codes)
 
 
 def _placed(content: _Content, vectors: NDArray[np.float32]) -> list[AttachedQuestion]:
@@ -305,7 +314,7 @@ def _placed(content: _Content, vectors: NDArray[np.float32]) -> list[AttachedQue
     return placed
 
 
-def _sources(texts: Iterable[str], before: Iterable[str]) -> _Sources:
+def _sources(texts: Iterable[_Text], before: Iterable[_Text]) -> _Sources:
     """Find texts among those of the generation before, and among themselves."""
     different, first, number = np.unique(_digests(texts), return_index=True, return_inverse=True)
     _, found, rows = np.intersect1d(different, _digests(before), return_indices=True)
@@ -314,35 +323,33 @@ def _sources(texts: Iterable[str], before: Iterable[str]) -> _Sources:
     return _Sources(known[number], first[number])
 
 
-def _digests(texts: Iterable[str]) -> NDArray[np.bytes_]:
+def _digests(texts: Iterable[_Text]) -> NDArray[np.bytes_]:
     """Return a hash of each text, all that is kept in memory of millions of them."""
-    return np.fromiter((hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts), dtype="S16")
+    whole = (f"{len(context)} {context}{text}" for context, text in texts)
+    return np.fromiter((hashlib.blake2b(text.encode(), digest_size=16).digest() for text in whole), dtype="S16")
 
 
-def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for first in range(0, len(rows), _BLOCK):
-        yield rows[first : first + _BLOCK]
-
-
-def _texts_with_vectors(before: Index | None, manifest: Manifest) -> Iterator[str]:
-    """Yield the texts whose vectors in an earlier generation are those that the new one needs, by row."""
-    if before is None or before.manifest.model != manifest.model:
+def _texts_with_vectors(before: Index | None, manifest: Manifest) -> Iterator[_Text]:
+    """Yield the texts whose vectors and tokens in an earlier generation are those that the new one needs, by row."""
+    if not before or before.manifest.model != manifest.model:
+        return
+    if before.manifest.late_interaction != manifest.late_interaction:
         return
     # The approximate index holds rounded vectors, which are good for another such index only.
     if is_exact(before.vectors) or not is_exact_for(manifest.vectors):
         yield from _sentence_texts(before.passages)
-        yield from (question.text for question in before.questions)
+        yield from (("", question.text) for question in before.questions)
 
 
-def _texts_with_states(before: Index | None, manifest: Manifest) -> Iterator[str]:
+def _texts_with_states(before: Index | None, manifest: Manifest) -> Iterator[_Text]:
     """Yield the texts of the passages whose token states are those that the new generation needs, by row."""
     if before and before.manifest.late_interaction == manifest.late_interaction:
         yield from _passage_texts(before.passages)
 
 
-def _passage_texts(passages: Iterable[Passage]) -> Iterator[str]:
-    return (passage.context + passage.text for passage in passages)
+def _passage_texts(passages: Iterable[Passage]) -> Iterator[_Text]:
+    return ((passage.context, passage.text) for passage in passages)
 
 
-def _sentence_texts(passages: Iterable[Passage]) -> Iterator[str]:
-    return (passage.context + passage.words(span) for passage in passages for span in passage.sentences)
+def _sentence_texts(passages: Iterable[Passage]) -> Iterator[_Text]:
+    return ((passage.context, passage.words(span)) for passage in passages for span in passage.sentences)

@@ -29,7 +29,7 @@ from qa.words import stems, words_of
 
 MAX_QUESTION_CHARS = 1000
 MAX_K = 20
-CANDIDATES = 50  # passages taken from each first stage for an answer
+CANDIDATES = 30  # passages taken from each first stage for an answer
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
 
 
@@ -39,8 +39,8 @@ class Signals:
 
     keyword: float  # BM25 score as a share of the highest that a passage could reach for this question: 0..1
     sentence: float  # highest cosine of question and a sentence's (or an attached question's) embedding
-    late: float  # late interaction with the whole passage: rarity-weighted mean of cosines
-    late_sentence: float  # the same with its best sentence, without the title and headings above it
+    late: float  # late interaction with the passage: rarity-weighted mean of cosines
+    late_dense: float  # the same with its sentences and attached questions, as the embedding model reads them
 
 
 _values = attrgetter(*(spec.name for spec in fields(Signals)))
@@ -131,21 +131,24 @@ def search(
     query = _query(index, check_question(question), exact)
     allowed = allowed_rows(index, documents)
     watch.lap("tokenise")
-    tokens, vector = side_by_side(
-        lambda: token_encoder().encode_query(query.searched), lambda: embedder.encode(query.searched)
+    tokens, reading = side_by_side(
+        lambda: token_encoder().encode_query(query.searched), lambda: embedder.read(query.searched)
     )
     watch.lap("encode")
     keyword = _keyword_scores(index, query.stems, allowed)
     by_keyword = _best_by_keyword(keyword, depth)
     watch.lap("keyword")
-    by_vector = _best_by_vector(index, vector, allowed, depth)
+    by_vector = _best_by_vector(index, reading.vector, allowed, depth)
     candidates = np.union1d(by_keyword, by_vector).astype(np.int64)
     if not len(candidates):
         return Found(query, (), (), watch.stages)
-    sentence = _sentence_scores(index, vector, candidates)
+    rows = [_rows_of(index, row) for row in candidates]
+    cosines = _cosines(index, reading.vector, rows)
     watch.lap("vectors")
     counts = [len(index.passages[row].sentences) for row in candidates]
-    scores = late.score(index.tokens, tokens, candidates, counts, _absent_numbers(index, query, candidates))
+    absent = _absent_numbers(index, query, candidates)
+    scores = late.score(index.tokens, tokens, candidates, counts, absent)
+    dense, dense_rows = late.score_dense(index.tokens, index.sentence_tokens, reading, tokens.ids, rows, absent)
     watch.lap("late")
     hits = [
         _hit(
@@ -153,12 +156,11 @@ def search(
             int(row),
             Signals(
                 keyword=float(keyword[row]),
-                sentence=float(sentence[i].max()),
+                sentence=float(cosines[i].max()),
                 late=float(scores.passage[i]),
-                late_sentence=float(scores.best_sentence[i]),
+                late_dense=float(dense[i]),
             ),
-            sentence[i],
-            scores.sentences[i],
+            (cosines[i], scores.sentences[i], dense_rows[i]),
         )
         for i, row in enumerate(candidates)
     ]
@@ -206,23 +208,28 @@ def _absent_numbers(
 
 
 def _hit(
-    index: Index, row: int, signals: Signals, meaning: NDArray[np.float32], late_sentences: NDArray[np.float32]
+    index: Index,
+    row: int,
+    signals: Signals,
+    scores: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
 ) -> Hit:
     """Return the hit that one candidate is.
 
     Args:
-        meaning: cosines of the question with each sentence, then with each attached question.
-        late_sentences: (sentences,) late interaction with each sentence and its context.
+        scores: of its sentences, each like the signal of the passage: cosines, late interaction with the sentence and
+            its context, late interaction with the sentence as the embedding model reads it. In the first and the last
+            the attached questions come behind.
     """
     weights = fusion_weights()
-    of_sentences = meaning[: len(late_sentences)]
-    both = weights.sentence * of_sentences + (weights.late + weights.late_sentence) * late_sentences
+    meaning, sentences, dense = scores
+    count = len(sentences)
+    fits = weights.sentence * meaning[:count] + weights.late * sentences + weights.late_dense * dense[:count]
     return Hit(
         passage=index.passages[row],
         row=row,
         score=sum(map(mul, _values(weights), _values(signals))),
         signals=signals,
-        sentence_scores=tuple(both.tolist()),
+        sentence_scores=tuple(fits.tolist()),
     )
 
 
@@ -288,15 +295,17 @@ def _best_by_vector(
     return np.array(list(dict.fromkeys(index.parents[found].tolist()))[:depth], dtype=np.int64)
 
 
-def _sentence_scores(
-    index: Index, vector: NDArray[np.float32], candidates: NDArray[np.int64]
+def _rows_of(index: Index, passage: int) -> NDArray[np.int64]:
+    """Return the rows in `vectors` of a passage: its sentences, then the questions attached to it."""
+    return np.concatenate([np.arange(*index.sentence_rows[passage : passage + 2]), index.questions_of(passage)])
+
+
+def _cosines(
+    index: Index, vector: NDArray[np.float32], groups: Sequence[NDArray[np.int64]]
 ) -> list[NDArray[np.float32]]:
-    """Return for each candidate the cosines of its sentences, then of its attached questions."""
-    groups = [
-        np.concatenate([np.arange(*index.sentence_rows[row : row + 2]), index.questions_of(row)]) for row in candidates
-    ]
-    cosines = index.vectors.reconstruct_batch(np.concatenate(groups)) @ vector
-    return np.split(cosines, np.cumsum([len(group) for group in groups])[:-1])
+    """Return the cosines of some groups of rows with a vector, group by group."""
+    together = index.vectors.reconstruct_batch(np.concatenate(groups)) @ vector
+    return np.split(together, np.cumsum([len(rows) for rows in groups])[:-1])
 
 
 def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:

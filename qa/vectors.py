@@ -1,14 +1,15 @@
-"""Texts to embeddings, through sentence-transformers.
+"""Texts to embeddings, through sentence-transformers, and the states of their tokens.
 
-The default model runs on onnxruntime inside a `SentenceTransformer`. Its `encode` for a single question is the very
-same session without torch around it, so that answering needs neither torch nor the seconds that importing it takes;
-any other model is loaded by sentence-transformers for both.
+The default model runs on onnxruntime inside a `SentenceTransformer`. A single question goes through the very same
+session without torch around it, so that answering needs neither torch nor the seconds that importing it takes; any
+other model is loaded by sentence-transformers for both. The states of the tokens are always those of the default model,
+which gives them along with its embeddings: not every model has tokens.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoders import dense_encoder
+from qa.encoders import Reading, dense_encoder, encode_all
 from qa.errors import ModelError
 from qa.weights import BGE_SMALL, fingerprint, sha256_of
 
@@ -66,34 +67,45 @@ class Embedder:
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """Return the embedding of one question, shape (d,)."""
+        return self.read(text).vector
+
+    def read(self, text: str) -> Reading:
+        """Return the embedding of one question and the states of its tokens."""
+        reading = dense_encoder().read(text)
         if self._name == DEFAULT_MODEL:
-            return dense_encoder().encode(text)
-        vector: NDArray[np.float32] = self._encode_batch([text])[0]
-        return vector
+            return reading
+        return replace(reading, vector=self._vectors([text])[0])
 
     def load(self) -> None:
-        """Load what `encode_all` needs, so that it can be done while something else is worked on.
+        """Load what `read_all` needs, so that it can be done while something else is worked on.
 
         Raises:
             ModelError: as `info`.
         """
         self._transformer()
 
-    def encode_all(self, texts: Iterable[str]) -> Iterator[NDArray[np.float32]]:
-        """Yield the embeddings of `texts`, in order and so many at a time as are done, each time of shape (n, d)."""
+    def read_all(self, texts: Iterable[str]) -> Iterator[Reading]:
+        """Yield the embedding of each text and the states of its tokens, in order."""
         waiting = iter(texts)
         while chunk := list(islice(waiting, _CHUNK)):
-            yield self._encode_batch(chunk)
+            if self._name == DEFAULT_MODEL:
+                # The module takes each text by itself, and gives back both.
+                made: Any = self._transformer().encode(
+                    chunk, batch_size=len(chunk), output_value=None, show_progress_bar=False
+                )
+                for one in made:
+                    count = int(one["attention_mask"].sum())
+                    yield Reading(one["sentence_embedding"].numpy(), one["token_embeddings"][:count].numpy())
+            else:
+                readings = encode_all(dense_encoder().read, chunk)
+                for reading, vector in zip(readings, self._vectors(chunk), strict=True):
+                    yield replace(reading, vector=vector)
 
-    def _encode_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        # The default model's module takes each text by itself; for others a batch of one gives every text the same
-        # vector whatever its neighbours are.
-        batch_size = len(texts) if self._name == DEFAULT_MODEL else 1
+    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return the embeddings of texts, shape (n, d), by a model that is not the default one."""
+        # A batch of one gives every text the same vector whatever its neighbours are.
         vectors: NDArray[np.float32] = self._transformer().encode(
-            list(texts),
-            batch_size=batch_size,
-            normalize_embeddings=True,
-            show_progress_bar=False,
+            texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False
         )
         if not np.isfinite(vectors).all():
             raise ModelError(f"{self._name} gave a vector that holds no number")

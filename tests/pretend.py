@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from qa.encoders import Tokens, TokenStates
+from qa.encoders import TOKEN_DIMENSION, Reading, Tokens, TokenStates
 from qa.late import VOCABULARY
+from qa.packed import DIMENSION
 from qa.vectors import ModelInfo
 from qa.words import words_of
 
@@ -50,9 +51,11 @@ class PretendEmbedder:
     def load(self) -> None:
         """Have everything already."""
 
-    def encode_all(self, texts):
-        for text in texts:
-            yield self.encode(text)[np.newaxis]
+    def read(self, text: str) -> Reading:
+        return Reading(self.encode(text), PretendTokenEncoder().states(text, DIMENSION))
+
+    def read_all(self, texts):
+        return map(self.read, texts)
 
 
 class PretendTokenEncoder:
@@ -66,9 +69,12 @@ class PretendTokenEncoder:
         return Tokens(np.array(ids, dtype=np.int32), np.array([word.start for word in words], dtype=np.int32))
 
     def encode_passage(self, text: str) -> TokenStates:
+        return TokenStates(self.tokens_of(text).ids, self.states(text, TOKEN_DIMENSION))
+
+    def states(self, text: str, dimension: int) -> np.ndarray:
         words = words_of(text)
-        states = np.zeros((len(words), 96), dtype=np.float32)
-        states[np.arange(len(words)), [min(word.end - word.start, 95) for word in words]] = 1.0
-        return TokenStates(self.tokens_of(text).ids, states)
+        states = np.zeros((len(words), dimension), dtype=np.float32)
+        states[np.arange(len(words)), [min(word.end - word.start, dimension - 1) for word in words]] = 1.0
+        return states
 
     encode_query = encode_passage

@@ -16,7 +16,7 @@ from qa.doctor import QUESTION_WORDS, SHOWN, Finding, State, examine, rarest_wor
 from qa.index import generation_folder, read_pointer
 from qa.rebuild import rebuild
 from qa.settings import Settings
-from tests.pretend import PretendEmbedder, write_files
+from tests.pretend import PretendEmbedder, PretendTokenEncoder, write_files
 
 pytestmark = pytest.mark.model
 
@@ -142,6 +142,7 @@ def test_an_index_of_other_weights_is_a_fault(tmp_path, monkeypatch):
     """Weights that did not make the index cannot search it."""
     with monkeypatch.context() as patch:
         patch.setattr("qa.rebuild.Embedder", PretendEmbedder)
+        patch.setattr("qa.rebuild.token_encoder", PretendTokenEncoder)
         settings = built(tmp_path, {"a.txt": "The first text."})
 
     assert "was made with" in examined(settings, fault="index")["index"].message

@@ -27,6 +27,14 @@ def test_a_dense_vector_has_unit_length():
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
+def test_both_encoders_read_the_same_tokens():
+    """The dense encoder has a unit row for each token of the token encoder, also where a long text is cut."""
+    for text in ("Who keeps the light, Émile?", "", "\u200b", "😀 日本語", LONG):
+        tokens = dense_encoder().read(text).tokens
+        assert (tokens.shape, tokens.dtype) == ((len(token_encoder().tokens_of(text).ids), 384), np.float32)
+        assert np.linalg.norm(tokens, axis=1) == pytest.approx(np.ones(len(tokens)), abs=1e-5)
+
+
 def test_a_vector_does_not_depend_on_its_neighbours():
     """A text gets the same bytes alone and among others."""
     texts = ["A short text.", LONG, "Another one."]
@@ -92,7 +100,7 @@ def test_token_states_are_unit_rows_of_the_tokens():
     for text in ("Who keeps the light, Émile?", "", "\u200b", LONG):
         encoded, tokens = token_encoder().encode_passage(text), token_encoder().tokens_of(text)
         assert encoded.states.shape == (len(tokens.ids), TOKEN_DIMENSION)
-        assert len(tokens.ids) <= MAX_TOKENS - 3
+        assert len(tokens.ids) <= MAX_TOKENS - 2
         assert (encoded.ids == tokens.ids).all()
         assert np.linalg.norm(encoded.states, axis=1) == pytest.approx(np.ones(len(tokens.ids)), abs=1e-5)
 

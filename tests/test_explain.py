@@ -114,4 +114,4 @@ def test_the_command_says_why_not(service, site_settings):
 
     assert (why_not(shown).exit_code, why_not(left_out).exit_code) == (0, 1)
     assert why_not(shown).stdout.startswith("shown: it is shown as number 1")
-    assert "late_sentence" in why_not(left_out).stdout
+    assert "late_dense" in why_not(left_out).stdout

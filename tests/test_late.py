@@ -6,17 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.encoders import TokenStates
+from qa.encoders import Reading, TokenStates
 from qa.late import (
     CONTEXT,
     VOCABULARY,
     quantize,
     read_tokens,
     score,
+    score_dense,
     sentence_of_tokens,
     token_weights,
     writing_tokens,
 )
+from qa.packed import DIMENSION, pack, read_packed, unpack, writing_packed
 from qa.passages import Passage
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -81,13 +83,10 @@ def test_scores_are_what_a_plain_loop_gives(seed, lengths, data):
         best = cosines.max(axis=0) if len(cosines) else np.full(4, -1.0)
         assert scores.passage[place] == pytest.approx(float(best @ weights), abs=0.01)
         context = cosines[sentences[passage] == CONTEXT].max(axis=0, initial=-1.0)
-        alone = [-1.0]
         for number in range(3):
             own = cosines[sentences[passage] == number]
             below = float(np.maximum(own.max(axis=0), context) @ weights) if len(own) else -1.0
             assert scores.sentences[place][number] == pytest.approx(below, abs=0.01)
-            alone += [float(own.max(axis=0) @ weights)] if len(own) else []
-        assert scores.best_sentence[place] == pytest.approx(max(alone), abs=0.01)
 
 
 def test_an_absent_token_is_like_nothing():
@@ -101,7 +100,35 @@ def test_an_absent_token_is_like_nothing():
 
     assert scores.tokens == pytest.approx(np.array([[1, 0], [1, 1]]), abs=0.01)
     assert scores.passage == pytest.approx([0.5, 1], abs=0.01)
-    assert scores.sentences[0][0] == scores.best_sentence[0] == pytest.approx(0.5, abs=0.01)
+    assert scores.sentences[0][0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_tokens_of_the_embedding_model_are_weighed_alike():
+    """A passage gets the weighted mean of the best cosines over all its rows, a row that of its own.
+
+    An absent token is like nothing.
+    """
+    states = np.random.default_rng(4).normal(size=(3, DIMENSION)).astype(np.float32)
+    store = store_of([unit_rows(np.random.default_rng(3), 1)] * 2, ids=[np.array([1, 2], dtype=np.int32)] * 2)
+    with TemporaryDirectory() as folder:
+        with writing_packed(Path(folder)) as writer:
+            for rows in (states[:1], states[1:2], states[2:]):
+                writer.add(pack(rows))
+        dense = read_packed(Path(folder))
+    kept = unpack(pack(states[:2]))
+    question = Reading(states[0], kept / np.linalg.norm(kept, axis=1, keepdims=True))
+    groups, ids = [np.array([0, 1]), np.array([2])], np.array([1, 2], dtype=np.int32)
+    second = (np.array([False, True]), np.array([True, False]))
+
+    (both, neither), rows = score_dense(store, dense, question, ids, groups)
+    (one, _), _ = score_dense(store, dense, question, ids, groups, [second])
+
+    assert both == pytest.approx(1, abs=1e-5)
+    assert neither < 0.5
+    assert one == pytest.approx(0.5, abs=1e-5)
+    assert [len(scores) for scores in rows] == [2, 1]
+    assert rows[0] == pytest.approx([0.5, 0.5], abs=0.2)
+    assert rows[1] == pytest.approx([neither])
 
 
 def test_passages_without_tokens_score_lowest():

@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from qa.documents import parse_document
-from qa.encoders import Tokens, TokenStates
+from qa.encoders import Reading, Tokens
 from qa.errors import CorpusError, IndexBusy, IndexUnusable
 from qa.index import begin_generation, check_model, generation_folder, open_index, read_pointer, write_pointer
 from qa.late import quantize
 from qa.nearest import is_exact
+from qa.packed import DIMENSION, pack
 from qa.rebuild import build, rebuild
 from qa.settings import Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
 from qa.verify import faults
+from qa.words import words_of
 from tests.pretend import PretendEmbedder, PretendTokenEncoder
 
 FILES = {"a.md": "# A\n\nThe first text.", "b.txt": "The second text. It has two sentences."}
@@ -136,11 +138,11 @@ def test_only_what_is_new_is_embedded(settings, write, pretend_models):
 
 
 def test_token_states_of_another_encoder_are_not_taken_over(settings, write, pretend_models, monkeypatch):
-    """When the token encoder changes, every passage goes through the new one; the vectors stay."""
-    run(settings)
+    """When an encoder of tokens changes, every text goes through the new one."""
+    first = run(settings)
     monkeypatch.setattr("qa.rebuild.token_encoder_id", lambda: "other-encoder:1:2")
 
-    assert run(settings).embedded == 2
+    assert run(settings).embedded == first.embedded
     assert open_index(settings.index).manifest.late_interaction == "other-encoder:1:2"
 
 
@@ -158,24 +160,30 @@ def test_what_stands_twice_is_embedded_once(settings, write, pretend_models):
         assert index.tokens.states_of(row).tolist() == expected.tolist()
         for vector, (start, end) in zip(range(*index.sentence_rows[row : row + 2]), passage.sentences, strict=True):
             text = passage.context + passage.text[start - passage.start : end - passage.start]
-            expected = PretendEmbedder("any").encode(text)
-            assert index.vectors.reconstruct(vector).tolist() == expected.tolist()
-
-
-class LargeEmbedder(PretendEmbedder):
-    """Gives long vectors."""
-
-    dimension = 4096
+            reading = PretendEmbedder("any").read(text)
+            assert index.vectors.reconstruct(vector).tolist() == reading.vector.tolist()
+            own = pack(reading.tokens[len(words_of(passage.context)) :])
+            assert index.sentence_tokens.codes_of(vector).tolist() == own.tolist()
 
 
 class LargeTokenEncoder(PretendTokenEncoder):
-    """Finds hundreds of tokens in a text, however short it is."""
+    """Finds sixty tokens in a sentence, and hundreds in more than one."""
 
     def tokens_of(self, text):
-        return Tokens(np.zeros(800, dtype=np.int32), np.zeros(800, dtype=np.int32))
+        count = 800 if text.count(".") > 1 else 60
+        return Tokens(np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.int32))
 
-    def encode_passage(self, text):
-        return TokenStates(self.tokens_of(text).ids, np.ones((800, 96), dtype=np.float32))
+    def states(self, text, dimension):
+        return np.ones((len(self.tokens_of(text).ids), dimension), dtype=np.float32)
+
+
+class LargeEmbedder(PretendEmbedder):
+    """Gives long vectors, and tokens as the other one finds them."""
+
+    dimension = 4096
+
+    def read(self, text):
+        return Reading(self.encode(text), LargeTokenEncoder().states(text, DIMENSION))
 
 
 def test_vectors_and_token_states_are_never_all_in_memory(settings, write, pretend_models, monkeypatch):
@@ -185,7 +193,6 @@ def test_vectors_and_token_states_are_never_all_in_memory(settings, write, prete
     """
     monkeypatch.setattr("qa.rebuild.Embedder", LargeEmbedder)
     monkeypatch.setattr("qa.rebuild.token_encoder", LargeTokenEncoder)
-    monkeypatch.setattr("qa.rebuild._BLOCK", 64)
     write(settings.corpus, {f"{n}.txt": "".join(f"Sentence {m} of {n}. " for m in range(6)) for n in range(300)})
     for embedded in (300 * 7 + 5, 2):
         tracemalloc.start()
@@ -193,7 +200,7 @@ def test_vectors_and_token_states_are_never_all_in_memory(settings, write, prete
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         root = generation_folder(settings.index, read_pointer(settings.index).current)
-        for name in ("tokens.states.npy", "vectors.faiss"):
+        for name in ("tokens.states.npy", "sentence_tokens.codes.npy", "vectors.faiss"):
             assert (root / name).stat().st_size > 20e6
         assert peak < 15e6
         write(settings.corpus, {"new.txt": "A new text."})

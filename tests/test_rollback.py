@@ -22,7 +22,7 @@ from qa.index import generation_folder, open_index, read_pointer
 from qa.rebuild import rebuild
 from qa.rollback import rollback
 from qa.settings import Settings
-from tests.pretend import PretendEmbedder, write_files
+from tests.pretend import PretendEmbedder, PretendTokenEncoder, write_files
 
 pytestmark = pytest.mark.model
 
@@ -141,6 +141,7 @@ def test_a_generation_of_other_weights_is_not_gone_back_to(tmp_path):
     settings = Settings(corpus=write_files(tmp_path / "corpus", OLD), index=tmp_path / "index")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qa.rebuild.Embedder", PretendEmbedder)
+        patch.setattr("qa.rebuild.token_encoder", PretendTokenEncoder)
         run_rebuild(settings)
     new = run_rebuild(settings)
 

@@ -24,43 +24,46 @@ def minilm() -> str:
 
 
 def test_one_question_is_embedded_as_by_sentence_transformers():
-    """`encode`, which does without torch, and `encode_all`, which goes through sentence-transformers, give the same.
-
-    To the bit, but for the last division: sentence-transformers brings the unit vectors to unit length once more.
-    """
+    """`read`, without torch, and `read_all`, which goes through sentence-transformers, give the same to the bit."""
     embedder = Embedder(DEFAULT_MODEL)
 
-    rows = np.concatenate(list(embedder.encode_all(TEXTS)))
+    readings = list(embedder.read_all(TEXTS))
 
-    assert (rows.shape, rows.dtype) == ((len(TEXTS), 384), np.float32)
-    for text, row in zip(TEXTS, rows, strict=True):
-        assert embedder.encode(text) == pytest.approx(row, rel=1e-6, abs=1e-8)
+    for text, reading in zip(TEXTS, readings, strict=True):
+        alone = embedder.read(text)
+        assert (reading.vector.shape, reading.vector.dtype) == ((384,), np.float32)
+        assert (reading.vector == alone.vector).all()
+        assert (embedder.encode(text) == alone.vector).all()
+        assert reading.tokens.shape == alone.tokens.shape
+        assert (reading.tokens == alone.tokens).all()
 
 
 def test_texts_are_taken_as_they_are_embedded():
-    """The first rows come when most texts have not been asked for; of no texts come none."""
+    """The first vectors come when most texts have not been asked for; of no texts come none."""
     texts = map("Text {}.".format, range(1000))
 
-    rows = next(Embedder(DEFAULT_MODEL).encode_all(texts))
+    first = next(Embedder(DEFAULT_MODEL).read_all(texts))
 
-    assert 0 < len(rows) <= 100
-    assert next(texts) == f"Text {len(rows)}."
-    assert list(Embedder(DEFAULT_MODEL).encode_all([])) == []
+    assert (first.vector == Embedder(DEFAULT_MODEL).encode("Text 0.")).all()
+    assert int(next(texts).removeprefix("Text ").removesuffix(".")) <= 100
+    assert list(Embedder(DEFAULT_MODEL).read_all([])) == []
 
 
 def test_a_model_in_a_folder_is_loaded_and_hashed(minilm):
     """Another model is named by its folder; its vectors have unit length and its weights a hash of their own."""
     embedder = Embedder(minilm)
 
-    rows = np.concatenate(list(embedder.encode_all(TEXTS)))
+    readings = list(embedder.read_all(TEXTS))
+    rows = np.stack([reading.vector for reading in readings])
 
     assert embedder.info.name == minilm
     assert embedder.info.dimension == 384 == rows.shape[1]
     assert len(embedder.info.sha256) == 64
     assert embedder.info.sha256 != Embedder(DEFAULT_MODEL).info.sha256
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
-    for text, row in zip(TEXTS, rows, strict=True):
-        assert (embedder.encode(text) == row).all()
+    for text, reading in zip(TEXTS, readings, strict=True):
+        assert (embedder.encode(text) == reading.vector).all()
+        assert (reading.tokens == Embedder(DEFAULT_MODEL).read(text).tokens).all()  # always of the default model
 
 
 def test_a_model_that_reads_its_weights_otherwise_is_another_one(minilm, tmp_path):
@@ -113,4 +116,4 @@ def test_a_model_that_gives_no_numbers_is_refused(monkeypatch):
     monkeypatch.setattr(Embedder, "_transformer", lambda self: Broken())
 
     with pytest.raises(ModelError, match="a vector that holds no number"):
-        next(Embedder(DEFAULT_MODEL).encode_all(["a"]))
+        next(Embedder("another").read_all(["a"]))
