@@ -114,7 +114,7 @@ class Settings:
     cors_origins: str = _setting(
         OFF, "sites whose scripts may use `/api/`, separated by commas; `*` for all", fault=_fault_of_origins
     )
-    cache: int = _setting(500, "replies kept for repeated questions, some 50 KB each; 0 keeps none", 0, 100_000)
+    cache: int = _setting(500, "replies kept for repeated questions, some 30 KB each; 0 keeps none", 0, 100_000)
     min_confidence: float = _setting(0.5, "below this confidence a question counts as not answered", 0, 1)
     max_document_bytes: int = _setting(10 * 2**20, "larger files are skipped", 1, 2**30)
     max_document_seconds: int = _setting(20, "files that take more of the processor's time are skipped", 1, 3600)
