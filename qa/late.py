@@ -20,7 +20,7 @@ from qa.packed import PackedTokens, best_cosines
 from qa.passages import Passage
 from qa.storage import ArrayWriter, mapped_array
 
-VOCABULARY = 30522  # of the token encoder
+VOCABULARY = 30522  # of both encoders
 CONTEXT = -1  # number of the "sentence" of tokens that stand in the context in front of a passage
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers.base.modules import InputModule
-from torch.nn.utils.rnn import pad_sequence
 
 from qa.encoders import dense_encoder, encode_all
 
@@ -21,12 +20,15 @@ class OnnxModule(InputModule):
         return {"texts": [f"{prompt or ''}{text}" for text in inputs]}
 
     def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return unit embeddings (n, 384), and the states of each text's tokens, filled up to the longest, float32."""
+        """Return unit embeddings (n, 384), float32, and the readings they come from, with the place of each.
+
+        Not the states of the tokens as a tensor: it would be filled up to the longest text. What is no tensor comes
+        with each text whole, and in another order than the texts.
+        """
         readings = list(encode_all(dense_encoder().read, features["texts"]))
-        tokens = [torch.from_numpy(reading.tokens) for reading in readings]
         features["sentence_embedding"] = torch.from_numpy(np.stack([reading.vector for reading in readings]))
-        features["token_embeddings"] = pad_sequence(tokens, batch_first=True)
-        features["attention_mask"] = pad_sequence([torch.ones(len(some)) for some in tokens], batch_first=True)
+        features["readings"] = readings
+        features["place"] = torch.arange(len(readings))
         return features
 
     def get_embedding_dimension(self) -> int:

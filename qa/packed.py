@@ -50,7 +50,7 @@ def pack(states: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def unpack(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return rows (n, d) that point where those point that codes (n, d / 2) were made of, of any length."""
-    return np.take(_PAIRS, codes, axis=0).reshape(len(codes), -1)
+    return np.take(_PAIRS, codes, axis=0).reshape(len(codes), 2 * codes.shape[1])
 
 
 class PackedWriter:

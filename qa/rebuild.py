@@ -84,11 +84,6 @@ class _Sources:
         new: NDArray[np.bool_] = (self.known < 0) & (self.first == np.arange(len(self.first)))
         return new
 
-    @property
-    def repeated(self) -> NDArray[np.bool_]:
-        """Which of the others have what an earlier text has."""
-        return (self.known < 0) & ~self.new
-
 
 def rebuild(settings: Settings, *, force: bool, progress: Progress) -> Summary:
     """Bring the index up to the corpus.
@@ -239,7 +234,7 @@ def _write(
     """
     aside = begin_generation(folder, manifest.id)
     vectors = scratch_array(aside, np.float32, (manifest.vectors, manifest.model.dimension))
-    to_embed = _sources(content.texts(), _texts_with_vectors(before, manifest))
+    to_embed = _sources(content.texts(), _texts_read_before(before, manifest))
     to_encode = _sources(_passage_texts(content.passages), _texts_with_states(before, manifest))
 
     def load() -> None:
@@ -329,7 +324,7 @@ def _digests(texts: Iterable[_Text]) -> NDArray[np.bytes_]:
     return np.fromiter((hashlib.blake2b(text.encode(), digest_size=16).digest() for text in whole), dtype="S16")
 
 
-def _texts_with_vectors(before: Index | None, manifest: Manifest) -> Iterator[_Text]:
+def _texts_read_before(before: Index | None, manifest: Manifest) -> Iterator[_Text]:
     """Yield the texts whose vectors and tokens in an earlier generation are those that the new one needs, by row."""
     if not before or before.manifest.model != manifest.model:
         return

@@ -56,8 +56,8 @@ class Embedder:
         Raises:
             ModelError: the model cannot be loaded, or its weights are not the pinned ones.
         """
+        dense_encoder()  # verifies its weights, which give the states of the tokens for every model
         if self._name == DEFAULT_MODEL:
-            dense_encoder()  # verifies the weights
             return ModelInfo(DEFAULT_MODEL, fingerprint(BGE_SMALL), dense_encoder().dimension)
         model = self._transformer()
         dimension = model.get_embedding_dimension()
@@ -67,14 +67,12 @@ class Embedder:
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """Return the embedding of one question, shape (d,)."""
-        return self.read(text).vector
+        return dense_encoder().encode(text) if self._name == DEFAULT_MODEL else self._vectors([text])[0]
 
     def read(self, text: str) -> Reading:
         """Return the embedding of one question and the states of its tokens."""
         reading = dense_encoder().read(text)
-        if self._name == DEFAULT_MODEL:
-            return reading
-        return replace(reading, vector=self._vectors([text])[0])
+        return reading if self._name == DEFAULT_MODEL else replace(reading, vector=self.encode(text))
 
     def load(self) -> None:
         """Load what `read_all` needs, so that it can be done while something else is worked on.
@@ -94,8 +92,7 @@ class Embedder:
                     chunk, batch_size=len(chunk), output_value=None, show_progress_bar=False
                 )
                 for one in made:
-                    count = int(one["attention_mask"].sum())
-                    yield Reading(one["sentence_embedding"].numpy(), one["token_embeddings"][:count].numpy())
+                    yield one["readings"][int(one["place"])]
             else:
                 readings = encode_all(dense_encoder().read, chunk)
                 for reading, vector in zip(readings, self._vectors(chunk), strict=True):

@@ -45,6 +45,7 @@ def test_large_numbers_become_the_largest_level():
     assert np.abs(found).argmax() == 5
     assert found[5] < 0
     assert pack(np.zeros((1, DIMENSION), dtype=np.float32)).shape == (1, DIMENSION // 2)
+    assert unpack(pack(row[:0])).shape == (0, DIMENSION)
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 4), min_size=1, max_size=6), st.data())
@@ -55,7 +56,9 @@ def test_cosines_are_what_a_plain_loop_gives(seed, lengths, data):
     question = unit_rows(rng, 3)
     rows = data.draw(st.lists(st.sampled_from(range(len(lengths))), min_size=1))
 
-    found = best_cosines(store_of(states), question, np.array(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qa.packed._BLOCK", 3)
+        found = best_cosines(store_of(states), question, np.array(rows))
 
     for row, best in zip(rows, found, strict=True):
         expected = [max((float(token @ asked) for token in states[row]), default=-1.0) for asked in question]

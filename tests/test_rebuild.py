@@ -166,6 +166,20 @@ def test_what_stands_twice_is_embedded_once(settings, write, pretend_models):
             assert index.sentence_tokens.codes_of(vector).tolist() == own.tolist()
 
 
+def test_tokens_are_not_taken_over_when_the_context_changes(settings, write, pretend_models):
+    """A text that reads the same with its context, but begins elsewhere, gets the tokens of its own words alone."""
+    write(settings.corpus, {"a.md": "# Title\n\nPart. the fox runs."})
+    run(settings)
+    write(settings.corpus, {"a.md": "# Title. Part\n\nthe fox runs."})
+    run(settings)
+
+    index = open_index(settings.index)
+    [passage] = (passage for passage in index.passages if "fox" in passage.text)
+    assert (passage.context, passage.text) == ("Title. Part. ", "the fox runs.")
+    own = PretendTokenEncoder().states(passage.text, DIMENSION)
+    assert index.sentence_tokens.codes_of(0).tolist() == pack(own).tolist()
+
+
 class LargeTokenEncoder(PretendTokenEncoder):
     """Finds sixty tokens in a sentence, and hundreds in more than one."""
 

@@ -77,6 +77,18 @@ def test_a_model_that_reads_its_weights_otherwise_is_another_one(minilm, tmp_pat
     assert Embedder(str(folder)).info.sha256 != before.sha256
 
 
+def test_every_model_needs_the_weights_of_the_default_one(minilm, monkeypatch):
+    """The tokens come from the default model whatever the other is: its weights are looked at before any work."""
+
+    def damaged():
+        raise ModelError("bge-small-en-v1.5 is damaged")
+
+    monkeypatch.setattr("qa.vectors.dense_encoder", damaged)
+
+    with pytest.raises(ModelError, match="damaged"):
+        _ = Embedder(minilm).info
+
+
 @pytest.mark.parametrize("name", ["no-such/model", "nonsense"])
 def test_a_model_that_is_not_there_is_named(name):
     """A model that cannot be loaded is an error of one line with its name and what can be given instead."""
