@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -409,7 +410,13 @@ def test_an_interrupted_rebuild_ends_at_once(tmp_path, write):
     """Ctrl-C ends `qa rebuild` with 130 and one line, without waiting for texts or models that are on their way."""
     corpus, index = write(tmp_path / "corpus", TINY), tmp_path / "index"
     arguments = ["rebuild", "--corpus", corpus, "--index", index]
-    process = subprocess.Popen([*QA, *arguments], env=environment(), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*QA, *arguments],
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # the tests may run in the background
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not (index / ".lock").exists():
         assert process.poll() is None
         time.sleep(0.01)
