@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.encoders import DenseEncoder
 from qa.storage import ArrayWriter, mapped_array
 
-DIMENSION = 384  # of the default embedding model, the only one whose tokens are kept
+DIMENSION = DenseEncoder.dimension  # of the default embedding model, the only one whose tokens are kept
 _STEP = 0.335  # between two levels, in root mean squares of the row
 _LEVELS = 16
 _BLOCK = 512  # tokens that are unpacked at once: they stay in the cache of the processor
