@@ -12,7 +12,7 @@ from qa.errors import BadQuote, NoSuchDocument
 from qa.index import Index
 from qa.nearest import cosines
 from qa.passages import Passage
-from qa.search import CANDIDATES, Found, Hit, Signals, best_sentence, fusion_weights, holds, search
+from qa.search import CANDIDATES, Found, Hit, Signals, best_sentence, holds, search
 from qa.vectors import Embedder
 
 _ABOUT = {
@@ -75,14 +75,13 @@ class WhyNot:
 
 def explain(candidates: Sequence[Hit], hit: Hit) -> Explanation:
     """Explain one of the candidates; they stand in their final order."""
-    weights = fusion_weights()
     factors = tuple(
         Factor(
             name=spec.name,
             about=_ABOUT[spec.name],
             value=getattr(hit.signals, spec.name),
-            weight=getattr(weights, spec.name),
-            product=getattr(hit.signals, spec.name) * getattr(weights, spec.name),
+            weight=getattr(hit.weights, spec.name),
+            product=getattr(hit.signals, spec.name) * getattr(hit.weights, spec.name),
             rank=_rank([getattr(other.signals, spec.name) for other in candidates], getattr(hit.signals, spec.name)),
         )
         for spec in fields(Signals)

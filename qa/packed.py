@@ -4,7 +4,8 @@ The vector of a sentence is what the embedding model makes of its first token; w
 it and costs nothing but room. For late interaction (see qa.late) they are kept row by row, as the vectors are.
 
 Of a row only the direction counts. Divided by their root mean square the numbers of a row are spread much like normal
-ones, and each is replaced by the nearest of sixteen levels at equal distances: the cosine with the row is .99.
+ones, and each is replaced by the nearest of sixteen levels at equal distances: the cosine with the row is .99. Such a
+row is as long as the root of its dimension, so that no length has to be kept.
 Source of the distance: Max, "Quantizing for Minimum Distortion", 1960, table II.
 """
 
@@ -12,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +25,7 @@ from qa.storage import ArrayWriter, mapped_array
 DIMENSION = DenseEncoder.dimension  # of the default embedding model, the only one whose tokens are kept
 _STEP = 0.335  # between two levels, in root mean squares of the row
 _LEVELS = 16
-_BLOCK = 512  # tokens that are unpacked at once: they stay in the cache of the processor
-# The two numbers that each byte stands for, shape (256, 2); their scale does not matter.
-_PAIRS = np.array([[byte % _LEVELS, byte // _LEVELS] for byte in range(256)], dtype=np.float32) - (_LEVELS - 1) / 2
+_BLOCK = 192  # tokens that are compared at once: so small a product is taken without copying its factors first
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,6 @@ def pack(states: NDArray[np.float32]) -> NDArray[np.uint8]:
     numbers = np.clip(levels, 0, _LEVELS - 1).astype(np.uint8)
     codes: NDArray[np.uint8] = numbers[:, ::2] + numbers[:, 1::2] * np.uint8(_LEVELS)
     return codes
-
-
-def unpack(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return rows (n, d) that point where those point that codes (n, d / 2) were made of, of any length."""
-    return np.take(_PAIRS, codes, axis=0).reshape(len(codes), 2 * codes.shape[1])
 
 
 class PackedWriter:
@@ -92,6 +87,8 @@ def _file(folder: Path, name: str) -> Path:
 def best_cosines(store: PackedTokens, question: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the best cosine of each token of a question within each row, shape (rows, question tokens).
 
+    As far as packing allows: 4 % too small on average.
+
     Args:
         question: (question tokens, DIMENSION), unit rows.
         rows: (n,) of the store; one without a token gets the lowest value, -1.
@@ -101,13 +98,18 @@ def best_cosines(store: PackedTokens, question: NDArray[np.float32], rows: NDArr
     if lengths.any():
         firsts = np.cumsum(lengths) - lengths
         codes = store.codes[np.repeat(store.starts[rows] - firsts, lengths) + np.arange(lengths.sum())]
-        blocks = [_cosines(codes[first : first + _BLOCK], question) for first in range(0, len(codes), _BLOCK)]
-        best[lengths > 0] = np.maximum.reduceat(np.concatenate(blocks), firsts[lengths > 0], axis=0)
+        best[lengths > 0] = np.maximum.reduceat(_cosines(codes, question), firsts[lengths > 0], axis=0)
     return best
 
 
 def _cosines(codes: NDArray[np.uint8], question: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows = unpack(codes)
-    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))  # np.linalg.norm copies all of it
-    cosines: NDArray[np.float32] = rows @ question.T / lengths[:, np.newaxis]
+    """Return the cosines of tokens (n, d / 2) with those of a question, shape (n, question tokens)."""
+    even, odd = (np.ascontiguousarray(question[:, first::2].T) for first in (0, 1))
+    products = [
+        (block & (_LEVELS - 1)).astype(np.float32) @ even + (block >> 4).astype(np.float32) @ odd
+        for block in (codes[first : first + _BLOCK] for first in range(0, len(codes), _BLOCK))
+    ]
+    # A level stands for the middle of its interval, in steps from the middle of them all.
+    centred = np.concatenate(products) - (_LEVELS - 1) / 2 * question.sum(axis=1)
+    cosines: NDArray[np.float32] = centred * np.float32(_STEP / sqrt(DIMENSION))
     return cosines

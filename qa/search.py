@@ -7,7 +7,7 @@ hand.
 import json
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 from operator import attrgetter, mul
@@ -30,6 +30,7 @@ from qa.words import stems, words_of
 MAX_QUESTION_CHARS = 1000
 MAX_K = 20
 CANDIDATES = 30  # passages taken from each first stage for an answer
+_IN_PIECES = 0.4  # weight that the keyword signal gains where no token is a whole word: measured in docs/evaluation.md
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
 
 
@@ -54,6 +55,7 @@ class Hit:
     row: int  # of the passage in the index
     score: float  # the weighted sum of the signals
     signals: Signals
+    weights: Signals  # of the signals for this question
     sentence_scores: tuple[float, ...]  # how well each of its sentences fits, for choosing the answer
 
 
@@ -83,6 +85,21 @@ class Found:
 def fusion_weights() -> Signals:
     """Return the weight of each signal, as tools/fit_ranking.py wrote them; they sum to 1."""
     return Signals(**json.loads(files("qa").joinpath("ranking.json").read_text(encoding="utf-8"))["weights"])
+
+
+def weights_for(question: str, token_starts: Collection[int]) -> Signals:
+    """Return the weight of each signal for one question.
+
+    Words that the models do not know, as those of other languages, are read in pieces of a few letters, in which there
+    is little meaning to compare. That two texts share such a word says as much as ever: the larger the share of tokens
+    that go on with a word, the more the keyword signal counts.
+
+    Args:
+        token_starts: where each token of the question begins, in code points.
+    """
+    going_on = sum(question[start - 1 : start + 1].isalnum() for start in token_starts if start)
+    weights = fusion_weights()
+    return replace(weights, keyword=weights.keyword + _IN_PIECES * (going_on / len(token_starts)) ** 2)
 
 
 def check_question(question: str) -> str:
@@ -150,10 +167,12 @@ def search(
     scores = late.score(index.tokens, tokens, candidates, counts, absent)
     dense, dense_rows = late.score_dense(index.tokens, index.sentence_tokens, reading, tokens.ids, rows, absent)
     watch.lap("late")
+    weights = weights_for(query.searched, query.token_starts)
     hits = [
         _hit(
             index,
             int(row),
+            weights,
             Signals(
                 keyword=float(keyword[row]),
                 sentence=float(cosines[i].max()),
@@ -210,6 +229,7 @@ def _absent_numbers(
 def _hit(
     index: Index,
     row: int,
+    weights: Signals,
     signals: Signals,
     scores: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
 ) -> Hit:
@@ -220,7 +240,6 @@ def _hit(
             its context, late interaction with the sentence as the embedding model reads it. In the first and the last
             the attached questions come behind.
     """
-    weights = fusion_weights()
     meaning, sentences, dense = scores
     count = len(sentences)
     fits = weights.sentence * meaning[:count] + weights.late * sentences + weights.late_dense * dense[:count]
@@ -229,6 +248,7 @@ def _hit(
         row=row,
         score=sum(map(mul, _values(weights), _values(signals))),
         signals=signals,
+        weights=weights,
         sentence_scores=tuple(fits.tolist()),
     )
 

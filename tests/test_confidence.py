@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from qa.confidence import Evidence, confidence_of, evidence_of, model
 from qa.index import Index
 from qa.passages import Passage
-from qa.search import Found, Hit, Query, Signals, search
+from qa.search import Found, Hit, Query, Signals, fusion_weights, search
 from qa.vectors import Embedder
 
 cosines = st.floats(-1, 1)
@@ -21,7 +21,7 @@ def found_of(question: str, text: str, *, score: float, coverage: list[float]) -
     """Return what a search finds: two hits of one sentence, the first with this score."""
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
     passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "")
-    hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0), (score,)) for row in range(2)]
+    hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0), fusion_weights(), (score,)) for row in range(2)]
     return Found(Query(question, question, (), STEMS, UNKNOWN, starts), tuple(hits), tuple(coverage), {})
 
 

@@ -6,10 +6,20 @@ import pytest
 
 from qa.confidence import confidence_of
 from qa.documents import parse_document
+from qa.encoders import token_encoder
 from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
 from qa.rebuild import build
-from qa.search import MAX_QUESTION_CHARS, Found, Signals, best_sentence, check_question, fusion_weights, search
+from qa.search import (
+    MAX_QUESTION_CHARS,
+    Found,
+    Signals,
+    best_sentence,
+    check_question,
+    fusion_weights,
+    search,
+    weights_for,
+)
 from qa.vectors import Embedder
 from qa.words import stems
 
@@ -56,6 +66,26 @@ def test_the_weights_are_proportions():
     assert sum(weights) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("question", "share"),
+    [
+        ("When was it lit?", 0),
+        ("U.S. navy, 1.5 bars", 0),
+        ("unlit", 1 / 2),  # un lit
+        ("Café", 0),
+        ("маяк стоит", 7 / 9),  # letter by letter
+    ],
+)
+def test_shared_words_count_more_where_the_models_read_words_in_pieces(question, share):
+    """The weight of the keyword signal grows with the square of the share of tokens that go on with a word."""
+    read = token_encoder().tokens_of(question)
+
+    weights = weights_for(question, read.starts.tolist())
+
+    assert weights.keyword == pytest.approx(fusion_weights().keyword + 0.4 * share**2)
+    assert replace(weights, keyword=fusion_weights().keyword) == fusion_weights()
+
+
 def test_the_fitting_passage_is_found(tiny_index, embedder):
     """The passage that answers is first, and the query says how it was searched."""
     found = search(tiny_index, embedder, f"  {QUESTION} ")
@@ -66,12 +96,11 @@ def test_the_fitting_passage_is_found(tiny_index, embedder):
 
 
 def test_a_score_is_the_weighted_sum_of_the_signals(tiny_index, embedder):
-    """Every score can be recomputed from its signals and the shipped weights, and hits fall by score."""
+    """Every score can be recomputed from its signals and the weights that come with it, and hits fall by score."""
     found = search(tiny_index, embedder, QUESTION)
 
-    weights = fusion_weights()
     for hit in found.hits:
-        total = sum(getattr(hit.signals, s.name) * getattr(weights, s.name) for s in fields(Signals))
+        total = sum(getattr(hit.signals, s.name) * getattr(hit.weights, s.name) for s in fields(Signals))
         assert hit.score == pytest.approx(total)
         assert 0 <= hit.signals.keyword <= 1
         assert tiny_index.passages[hit.row] == hit.passage
