@@ -87,7 +87,7 @@ def fusion_weights() -> Signals:
     return Signals(**json.loads(files("qa").joinpath("ranking.json").read_text(encoding="utf-8"))["weights"])
 
 
-def weights_for(question: str, token_starts: Collection[int]) -> Signals:
+def weights_for(question: str, token_starts: Sequence[int]) -> Signals:
     """Return the weight of each signal for one question.
 
     Words that the models do not know, as those of other languages, are read in pieces of a few letters, in which there
@@ -97,9 +97,10 @@ def weights_for(question: str, token_starts: Collection[int]) -> Signals:
     Args:
         token_starts: where each token of the question begins, in code points.
     """
-    going_on = sum(question[start - 1 : start + 1].isalnum() for start in token_starts if start)
+    starts = np.array(token_starts)
+    going_on = sum(int(((starts > word.start) & (starts < word.end)).sum()) for word in words_of(question))
     weights = fusion_weights()
-    return replace(weights, keyword=weights.keyword + _IN_PIECES * (going_on / len(token_starts)) ** 2)
+    return replace(weights, keyword=weights.keyword + _IN_PIECES * (going_on / len(starts)) ** 2)
 
 
 def check_question(question: str) -> str:

@@ -74,6 +74,7 @@ def test_the_weights_are_proportions():
         ("unlit", 1 / 2),  # un lit
         ("Café", 0),
         ("маяк стоит", 7 / 9),  # letter by letter
+        ("दीया", 3 / 4),  # as well, where vowel signs are read
     ],
 )
 def test_shared_words_count_more_where_the_models_read_words_in_pieces(question, share):
