@@ -95,7 +95,8 @@ def writing_tokens(folder: Path) -> Iterator[TokenWriter]:
 
 def read_tokens(folder: Path) -> TokenStore:
     """Map the tokens in a folder."""
-    return TokenStore(**{spec.name: mapped_array(_file(folder, spec.name)) for spec in fields(TokenStore)})
+    names = (spec.name for spec in fields(TokenStore))
+    return TokenStore(**{name: mapped_array(_file(folder, name), scattered=name == "states") for name in names})
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -77,7 +77,7 @@ def writing_packed(folder: Path) -> Iterator[PackedWriter]:
 
 def read_packed(folder: Path) -> PackedTokens:
     """Map the tokens in a folder."""
-    return PackedTokens(mapped_array(_file(folder, "codes")), mapped_array(_file(folder, "starts")))
+    return PackedTokens(mapped_array(_file(folder, "codes"), scattered=True), mapped_array(_file(folder, "starts")))
 
 
 def _file(folder: Path, name: str) -> Path:

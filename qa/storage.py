@@ -166,9 +166,17 @@ def scratch_array(folder: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDA
         return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
 
 
-def mapped_array(path: Path) -> NDArray[Any]:
-    """Map the array in a .npy file."""
-    return np.asarray(np.load(path, mmap_mode="r"))  # numpy's own class for it makes each look at it slower
+def mapped_array(path: Path, *, scattered: bool = False) -> NDArray[Any]:
+    """Map the array in a .npy file.
+
+    Args:
+        scattered: whether a few rows are read here and there of a file that may be larger than memory. The system then
+            reads them alone; else it would read on around each, and drive out of memory what is read more often.
+    """
+    mapped = np.load(path, mmap_mode="r")
+    if scattered:
+        mapped.base.madvise(mmap.MADV_RANDOM)
+    return np.asarray(mapped)  # numpy's own class for it makes each look at it slower
 
 
 def to_json(record: Any) -> bytes:

@@ -1,11 +1,12 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.storage import ArrayWriter, Lines, WordTable, scratch_array, write_lines, write_table
+from qa.storage import ArrayWriter, Lines, WordTable, mapped_array, scratch_array, write_lines, write_table
 
 WORDS = st.dictionaries(st.text(min_size=1).filter(str.isalnum), st.integers(0, 2**31 - 1))
 
@@ -76,6 +77,19 @@ def test_an_array_that_grows_has_the_bytes_of_one_that_is_saved_whole(tmp_path, 
     whole = io.BytesIO()
     np.save(whole, np.concatenate([np.zeros((0, *row_shape), dtype=np.int16), *pieces]))
     assert (tmp_path / "grown.npy").read_bytes() == whole.getvalue()
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_the_system_is_told_which_arrays_are_read_here_and_there(tmp_path, scattered):
+    """A mapped array is what was saved; the system reads on around what is looked at unless it is told not to."""
+    path, rows = tmp_path / "some.npy", np.arange(12).reshape(6, 2)
+    np.save(path, rows)
+
+    found = mapped_array(path, scattered=scattered)
+
+    assert (found == rows).all()
+    _, mapping = Path("/proc/self/smaps").read_text(encoding="utf-8").split(str(path), 1)
+    assert ("rr" in mapping.split("VmFlags:")[1].splitlines()[0].split()) is scattered
 
 
 def test_a_scratch_array_has_no_name(tmp_path):
