@@ -100,7 +100,8 @@ def weights_for(question: str, token_starts: Sequence[int]) -> Signals:
     starts = np.array(token_starts)
     going_on = sum(int(((starts > word.start) & (starts < word.end)).sum()) for word in words_of(question))
     weights = fusion_weights()
-    return replace(weights, keyword=weights.keyword + _IN_PIECES * (going_on / len(starts)) ** 2)
+    # To four digits, as the others are and as all are shown: whoever recomputes a score gets it.
+    return replace(weights, keyword=round(weights.keyword + _IN_PIECES * (going_on / len(starts)) ** 2, 4))
 
 
 def check_question(question: str) -> str:
