@@ -375,8 +375,12 @@ def open_index(folder: Path) -> Index:
     return open_generation(folder, pointer.current, pointer.built_at)
 
 
-def open_generation(folder: Path, generation: str, built_at: str) -> Index:
-    """Open one generation; as `open_index`."""
+def open_generation(folder: Path, generation: str, built_at: str, *, scattered: bool = True) -> Index:
+    """Open one generation; as `open_index`.
+
+    Args:
+        scattered: whether the tokens of a few passages are read, as for a question, and not all in their order.
+    """
     root = generation_folder(folder, generation)
     manifest = read_manifest(root)
     if manifest.id != generation:
@@ -391,8 +395,8 @@ def open_generation(folder: Path, generation: str, built_at: str) -> Index:
         vectors=read_vectors(root / "vectors.faiss"),
         parents=mapped_array(root / "parents.npy"),
         sentence_rows=mapped_array(root / "passages.sentences.npy"),
-        tokens=read_tokens(root),
-        sentence_tokens=read_packed(root),
+        tokens=read_tokens(root, scattered=scattered),
+        sentence_tokens=read_packed(root, scattered=scattered),
         vocabulary=Vocabulary(root),
         names=WordTable(root / "names.txt"),
         keywords=read_keywords(root, manifest.passages),

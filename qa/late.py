@@ -93,10 +93,11 @@ def writing_tokens(folder: Path) -> Iterator[TokenWriter]:
     np.save(_file(folder, "frequency"), writer.frequency)
 
 
-def read_tokens(folder: Path) -> TokenStore:
-    """Map the tokens in a folder."""
+def read_tokens(folder: Path, *, scattered: bool = True) -> TokenStore:
+    """Map the tokens in a folder; `scattered` is that of `qa.storage.mapped_array`, for the states."""
     names = (spec.name for spec in fields(TokenStore))
-    return TokenStore(**{name: mapped_array(_file(folder, name), scattered=name == "states") for name in names})
+    arrays = {name: mapped_array(_file(folder, name), scattered=scattered and name == "states") for name in names}
+    return TokenStore(**arrays)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -216,7 +216,7 @@ def usable_pointer(folder: Path) -> Pointer | None:
 
 def _open_if_sound(folder: Path, generation: str, built_at: str) -> Index | None:
     try:
-        return open_generation(folder, generation, built_at)
+        return open_generation(folder, generation, built_at, scattered=False)
     except IndexUnusable:
         return None
 

@@ -18,7 +18,7 @@ from qa.late import (
     token_weights,
     writing_tokens,
 )
-from qa.packed import DIMENSION, pack, read_packed, writing_packed
+from qa.packed import DIMENSION, best_cosines, pack, read_packed, writing_packed
 from qa.passages import Passage
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -115,16 +115,19 @@ def test_the_tokens_of_the_embedding_model_are_weighed_alike():
             for rows in (states[:1], states[1:2], states[2:]):
                 writer.add(pack(rows))
         dense = read_packed(Path(folder))
-    question = Reading(states[0], states[:2] / np.linalg.norm(states[:2], axis=1, keepdims=True))
+    kept = best_cosines(dense, np.eye(DIMENSION, dtype=np.float32), np.array([0, 1]))
+    lengths = np.linalg.norm(kept, axis=1)
+    question = Reading(states[0], kept / lengths[:, np.newaxis])
     groups, ids = [np.array([0, 1]), np.array([2])], np.array([1, 2], dtype=np.int32)
     second = (np.array([False, True]), np.array([True, False]))
 
     (both, neither), rows = score_dense(store, dense, question, ids, groups)
     (one, _), _ = score_dense(store, dense, question, ids, groups, [second])
 
-    assert both == pytest.approx(1, abs=0.03)  # as far as packing allows
+    assert lengths == pytest.approx(np.ones(2), abs=0.03)  # as far as packing allows
+    assert both == pytest.approx(lengths.mean(), abs=1e-5)
     assert neither < 0.5
-    assert one == pytest.approx(both / 2, abs=0.01)
+    assert one == pytest.approx(lengths[0] / 2, abs=1e-5)
     assert [len(scores) for scores in rows] == [2, 1]
     assert rows[0] == pytest.approx([0.5, 0.5], abs=0.2)
     assert rows[1] == pytest.approx([neither])

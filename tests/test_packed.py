@@ -51,6 +51,7 @@ def test_large_numbers_become_the_largest_level():
     assert np.abs(found).argmax() == 5
     assert found[5] < 0
     assert pack(np.zeros((1, DIMENSION), dtype=np.float32)).shape == (1, DIMENSION // 2)
+    assert pack(row[:0]).shape == (0, DIMENSION // 2)
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 4), min_size=1, max_size=6), st.data())

@@ -18,7 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from qa.documents import parse_document
 from qa.encoders import Reading, Tokens
 from qa.errors import CorpusError, IndexBusy, IndexUnusable
-from qa.index import begin_generation, check_model, generation_folder, open_index, read_pointer, write_pointer
+from qa.index import (
+    begin_generation,
+    check_model,
+    generation_folder,
+    open_generation,
+    open_index,
+    read_pointer,
+    write_pointer,
+)
 from qa.late import quantize
 from qa.nearest import is_exact
 from qa.packed import DIMENSION, pack
@@ -27,6 +35,7 @@ from qa.settings import Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
 from qa.verify import faults
 from qa.words import words_of
+from tests.mappings import is_scattered
 from tests.pretend import PretendEmbedder, PretendTokenEncoder
 
 FILES = {"a.md": "# A\n\nThe first text.", "b.txt": "The second text. It has two sentences."}
@@ -178,6 +187,21 @@ def test_tokens_are_not_taken_over_when_the_context_changes(settings, write, pre
     assert (passage.context, passage.text) == ("Title. Part. ", "the fox runs.")
     own = PretendTokenEncoder().states(passage.text, DIMENSION)
     assert index.sentence_tokens.codes_of(0).tolist() == pack(own).tolist()
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_tokens_can_be_opened_to_read_a_few_or_all_in_order(settings, write, pretend_models, scattered):
+    """The system is told that token states are read here and there, unless they are opened to be read in order."""
+    write(settings.corpus, {"a.md": "# Title\n\nThe fox runs."})
+    generation = run(settings).generation
+
+    index = open_generation(settings.index, generation, "", scattered=scattered)
+
+    assert len(index.sentence_tokens.codes) > 0
+    root = generation_folder(settings.index, generation)
+    assert is_scattered(root / "sentence_tokens.codes.npy") is scattered
+    assert is_scattered(root / "tokens.states.npy") is scattered
+    assert not is_scattered(root / "parents.npy")
 
 
 class LargeTokenEncoder(PretendTokenEncoder):

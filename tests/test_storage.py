@@ -1,5 +1,4 @@
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.storage import ArrayWriter, Lines, WordTable, mapped_array, scratch_array, write_lines, write_table
+from tests.mappings import is_scattered
 
 WORDS = st.dictionaries(st.text(min_size=1).filter(str.isalnum), st.integers(0, 2**31 - 1))
 
@@ -88,8 +88,7 @@ def test_the_system_is_told_which_arrays_are_read_here_and_there(tmp_path, scatt
     found = mapped_array(path, scattered=scattered)
 
     assert (found == rows).all()
-    _, mapping = Path("/proc/self/smaps").read_text(encoding="utf-8").split(str(path), 1)
-    assert ("rr" in mapping.split("VmFlags:")[1].splitlines()[0].split()) is scattered
+    assert is_scattered(path) is scattered
 
 
 def test_a_scratch_array_has_no_name(tmp_path):
