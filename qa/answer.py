@@ -124,9 +124,10 @@ def answer(
         raise BadQuestion(f"k is {k}; it must be a whole number from 1 to {MAX_K}")
     found = search(index, embedder, question, documents=documents, exact=exact, seconds=seconds)
     watch = Stopwatch()
+    confidence = confidence_of(found)
+    watch.lap("read")
     hits = found.hits[:k]
     passages = tuple(_cited(rank, hit, index, found.query) for rank, hit in enumerate(hits, 1))
-    confidence = confidence_of(found)
     chosen = _choose(passages) if confidence >= min_confidence else None
     compared = compare(index, found.query.searched, hits, *chosen) if chosen else None
     watch.lap("choose")

@@ -5,13 +5,15 @@ Fitted on public sets only, never on the shipped corpus (tools/fit_confidence.py
 
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib.resources import files
+from operator import mul
 
 import numpy as np
 
-from qa.search import Found, best_sentence
+from qa.reader import excerpt, reader
+from qa.search import Found, best_sentence, share_in_pieces
 from qa.values import kind_asked_for, values_of
 from qa.words import words_of
 
@@ -25,6 +27,7 @@ class Evidence:
     score: float  # of the best passage
     names: float  # lowest coverage, in the best passage, of a name in the question; 1 when there is none
     no_value: float  # 1 when a date, number or person is asked for and the best sentence has none, else 0
+    reader: float  # log odds that the best passage answers, for one who reads it with the question; 0 if none does
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +37,47 @@ class Model:
     intercept: float
     weights: Evidence
 
+    def log_odds(self, evidence: Evidence) -> float:
+        """Return the log odds that the documents answer."""
+        weighted: float = sum(map(mul, astuple(self.weights), astuple(evidence)))
+        return self.intercept + weighted
+
 
 @cache
-def model() -> Model:
-    """Return the fitted model."""
+def models() -> tuple[Model, Model]:
+    """Return the fitted models: for questions that the reader understands, and for others."""
     found = json.loads(files("qa").joinpath("confidence.json").read_text(encoding="utf-8"))
-    return Model(found["intercept"], Evidence(**found["weights"]))
+    read, unread = (
+        Model(found[name]["intercept"], Evidence(**found[name]["weights"]))
+        for name in ("with_reader", "without_reader")
+    )
+    return read, unread
 
 
 def confidence_of(found: Found) -> float:
     """Return the probability that the documents answer, 0..1; 0 when nothing was found."""
     if not found.hits or _shares_nothing(found):
         return 0.0
-    evidence, fitted = evidence_of(found), model()
-    weighted = (getattr(fitted.weights, f.name) * getattr(evidence, f.name) for f in fields(Evidence))
-    return 1.0 / (1.0 + math.exp(-(fitted.intercept + sum(weighted))))
+    return probability(evidence_of(found), understood(found))
+
+
+def probability(evidence: Evidence, understood: float) -> float:
+    """Return how sure the evidence makes, 0..1.
+
+    Args:
+        understood: how much of the question the reader understands, 0..1.
+    """
+    read, unread = models()
+    odds = understood * read.log_odds(evidence) + (1 - understood) * unread.log_odds(evidence)
+    return 1.0 / (1.0 + math.exp(-odds))
+
+
+def understood(found: Found) -> float:
+    """Return how much of the question the reader understands, 0..1: it knows English.
+
+    All of it while at most a quarter of its tokens go on with a word, nothing from a half on.
+    """
+    return min(1.0, max(0.0, 2 - 4 * share_in_pieces(found.query.searched, found.query.token_starts)))
 
 
 def _shares_nothing(found: Found) -> bool:
@@ -69,6 +98,7 @@ def evidence_of(found: Found) -> Evidence:
         score=best.score,
         names=_least_covered_name(found),
         no_value=float(kind is not None and not values_of(sentence, kind)),
+        reader=reader().logit(found.query.searched, excerpt(best)) if understood(found) else 0.0,
     )
 
 

@@ -26,6 +26,7 @@ from qa.errors import BadQuestion, FeedbackRefused, IndexUnusable, QAError
 from qa.explain import explain
 from qa.index import Index, check_model, generation_folder, generations_except, open_generation, open_index
 from qa.passages import Passage
+from qa.reader import reader
 from qa.rebuild import Progress, cut, usable_pointer
 from qa.rollback import NOTHING_BEFORE
 from qa.search import MAX_QUESTION_CHARS, search
@@ -192,11 +193,12 @@ def unmet(requirements: Iterable[str]) -> dict[str, str]:
 def _weights(embedder: Embedder) -> Iterator[Finding]:
     model = embedder.info
     token_encoder()
+    reader()
     verified(ENGLISH_WORDS)
     yield Finding(
         "weights",
         State.OK,
-        f"{model.name} (SHA-256 {model.sha256[:12]}), the token encoder and the word list are sound",
+        f"{model.name} (SHA-256 {model.sha256[:12]}), the token encoder, the reader and the word list are sound",
     )
 
 

@@ -9,12 +9,13 @@ threads (docs/performance.md).
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from io import BytesIO
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -31,9 +32,10 @@ from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, verified
 MAX_TOKENS = 511  # one place of the 512 is for the marker of the token encoder
 TOKEN_DIMENSION = 96
 WORKERS = 2  # the cores of the machine this is made for
-_AHEAD = 32  # texts that are taken before they are asked for; all of them would be too many to hold
+_AHEAD = 32  # items that are taken before they are asked for; all of them would be too many to hold
 _QUERY_MARKER, _PASSAGE_MARKER = 1, 2  # [unused0] and [unused1], as the model was trained
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
@@ -42,13 +44,13 @@ _Second = TypeVar("_Second")
 _helpers = ThreadPoolExecutor(WORKERS, "encoder")
 
 
-def encode_all(encode: Callable[[str], _Result], texts: Iterable[str]) -> Iterator[_Result]:
-    """Yield `encode(text)` for each text, in order, while all workers go on with the next few."""
+def encode_all(encode: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """Yield `encode(item)` for each item, such as a text, in order, while all workers go on with the next few."""
     pool = ThreadPoolExecutor(WORKERS)
     try:
         pending: deque[Future[_Result]] = deque()
-        for text in texts:
-            pending.append(pool.submit(encode, text))
+        for item in items:
+            pending.append(pool.submit(encode, item))
             if len(pending) > _AHEAD:
                 yield pending.popleft().result()
         while pending:
@@ -64,33 +66,59 @@ def side_by_side(first: Callable[[], _First], second: Callable[[], _Second]) -> 
     return pending.result(), made
 
 
-class _Onnx:
-    """A tokenizer and an ONNX session that gives one state for each token."""
+class OnnxModel:
+    """A tokenizer and an ONNX session, as the packages carry them."""
 
-    def __init__(self, weights: Weights, max_tokens: int) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        max_tokens: int,
+        *,
+        cut: str = "longest_first",
+        in_place: Mapping[str, NDArray[np.generic]] = MappingProxyType({}),
+    ) -> None:
+        """Load the model.
+
+        Args:
+            cut: which text of a pair is cut, as the tokenizers library names it.
+            in_place: arrays that are used instead of those of the file, by their names in it.
+        """
         threadpool_limits(1, user_api="blas")  # of the whole process: its products are too small to be shared out
         folder = verified(weights)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        self._in_place = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in in_place.items()}
+        for name, value in self._in_place.items():
+            options.add_initializer(name, value)  # which does not copy it
         self._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()  # the file asks for 512 tokens, however short the text is
-        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.enable_truncation(max_tokens, strategy=cut)
 
-    def tokenize(self, text: str) -> Encoding:
-        return self._tokenizer.encode(text)
+    def tokenize(self, text: str, second: str | None = None) -> Encoding:
+        """Return the tokens of a text, or of a pair of texts."""
+        return self._tokenizer.encode(text, second)
 
     def vocabulary(self) -> dict[str, int]:
+        """Return the pieces that words are made of."""
         vocabulary: dict[str, int] = self._tokenizer.get_vocab()
         return vocabulary
 
     def states(self, ids: list[int]) -> NDArray[np.float32]:
         """Return the last hidden states, shape (len(ids), 384), float32."""
+        return self.run("last_hidden_state", ids, [0] * len(ids))
+
+    def run(self, output: str, ids: list[int], types: list[int]) -> NDArray[np.float32]:
+        """Return an output of the model for one text or pair; its shape is that of the output, without the batch.
+
+        Args:
+            types: of each token: 0 in the first text of a pair, 1 in the second.
+        """
         row = np.array([ids], dtype=np.int64)
-        feeds = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        states: NDArray[np.float32] = self._session.run(["last_hidden_state"], feeds)[0][0]
-        return states
+        feeds = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.array([types])}
+        made: NDArray[np.float32] = self._session.run([output], feeds)[0][0]
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +139,7 @@ class DenseEncoder:
     dimension = 384
 
     def __init__(self) -> None:
-        self._model = _Onnx(BGE_SMALL, MAX_TOKENS)
+        self._model = OnnxModel(BGE_SMALL, MAX_TOKENS)
 
     def read(self, text: str) -> Reading:
         """Return the embedding of `text` and the states of its tokens; text beyond 511 tokens is cut."""
@@ -154,7 +182,7 @@ class TokenEncoder:
         Args:
             projection: (384, d), float32; what the token states are multiplied with.
         """
-        self._model = _Onnx(COLBERT_SMALL, MAX_TOKENS)
+        self._model = OnnxModel(COLBERT_SMALL, MAX_TOKENS)
         self._projection = projection
 
     @cached_property

@@ -97,11 +97,21 @@ def weights_for(question: str, token_starts: Sequence[int]) -> Signals:
     Args:
         token_starts: where each token of the question begins, in code points.
     """
-    starts = np.array(token_starts)
-    going_on = sum(int(((starts > word.start) & (starts < word.end)).sum()) for word in words_of(question))
     weights = fusion_weights()
     # To four digits, as the others are and as all are shown: whoever recomputes a score gets it.
-    return replace(weights, keyword=round(weights.keyword + _IN_PIECES * (going_on / len(starts)) ** 2, 4))
+    raised = weights.keyword + _IN_PIECES * share_in_pieces(question, token_starts) ** 2
+    return replace(weights, keyword=round(raised, 4))
+
+
+def share_in_pieces(question: str, token_starts: Sequence[int]) -> float:
+    """Return the share of a question's tokens that go on with a word, 0..1; arguments as `weights_for`.
+
+    It is how much of the question the models do not know: of English questions mostly below a quarter, of German ones
+    about a half, of Russian ones more than two thirds.
+    """
+    starts = np.array(token_starts)
+    going_on = sum(int(((starts > word.start) & (starts < word.end)).sum()) for word in words_of(question))
+    return going_on / len(starts)
 
 
 def check_question(question: str) -> str:

@@ -15,6 +15,7 @@ from qa.cache import Cache
 from qa.errors import IndexMissing, IndexUnusable, QAError
 from qa.explain import WhyNot, why_not
 from qa.index import Index, Pointer, check_model, current_pointer, open_generation
+from qa.reader import reader
 from qa.search import check_question, search
 from qa.settings import Settings
 from qa.timing import Stopwatch
@@ -61,6 +62,7 @@ class Service:
             index = open_generation(folder, pointer.current, pointer.built_at)
             check_model(folder, index, self._embedder.info)
             search(index, self._embedder, _TRIAL)
+            reader().logit(_TRIAL, _TRIAL)
         except QAError as error:
             self._problem = error
             raise

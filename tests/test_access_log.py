@@ -26,7 +26,7 @@ from web.trace import HEADER
 pytestmark = pytest.mark.model
 QUESTION = "How high is the lighthouse of Skagen?"
 MADE = re.compile(r"[0-9a-f]{16}")
-STAGES = ["wait", "tokenise", "encode", "keyword", "vectors", "late", "fuse", "choose", "render"]
+STAGES = ["wait", "tokenise", "encode", "keyword", "vectors", "late", "fuse", "read", "choose", "render"]
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.confidence import Evidence, confidence_of, evidence_of, model
+from qa.confidence import Evidence, confidence_of, evidence_of, models, probability, understood
 from qa.index import Index
 from qa.passages import Passage
+from qa.reader import reader
 from qa.search import Found, Hit, Query, Signals, fusion_weights, search
 from qa.vectors import Embedder
 
@@ -30,15 +31,15 @@ def test_nothing_found_has_no_confidence():
     assert confidence_of(Found(Query("q", "q", (), (), (), (0,)), (), (), {})) == 0.0
 
 
-@given(cosines, st.tuples(cosines, cosines).map(list))
-def test_a_confidence_is_a_probability(score, coverage):
-    """Whatever is found, the confidence lies between 0 and 1, and it rises with the score alone."""
-    found = found_of("Who came", "Anna Lund came.", score=score, coverage=coverage)
-    better = Found(found.query, (replace(found.hits[0], score=score + 0.01), *found.hits[1:]), found.coverage, {})
+@given(st.builds(Evidence, cosines, cosines, st.sampled_from([0.0, 1.0]), st.floats(-12, 12)), st.floats(0, 1))
+def test_a_confidence_is_a_probability(evidence, share):
+    """Whatever is found, the confidence lies between 0 and 1, and it rises with the score and with the reader alone."""
+    assert 0 <= probability(evidence, share) <= 1
+    assert probability(evidence, share) <= probability(replace(evidence, score=evidence.score + 0.01), share)
+    assert probability(evidence, share) <= probability(replace(evidence, reader=evidence.reader + 0.1), share)
 
-    assert 0 <= confidence_of(found) < confidence_of(better) <= 1
 
-
+@pytest.mark.model
 def test_the_evidence_by_hand():
     """Score, least covered name and missing value are what can be counted on two hits."""
     found = found_of("Who met Kira", "nobody came.", score=0.7, coverage=[0.9, 0.5, 0.2])
@@ -47,9 +48,11 @@ def test_the_evidence_by_hand():
         score=0.7,
         names=pytest.approx(0.2),
         no_value=1.0,
+        reader=reader().logit("Who met Kira", "nobody came."),
     )
 
 
+@pytest.mark.model
 def test_the_first_word_is_no_name_and_a_value_is_seen():
     """A question's first word is no name although it is capitalised; a sentence with a person has what who asks for."""
     found = found_of("Who came", "Then Anna Lund came.", score=0.7, coverage=[0.1, 0.9])
@@ -61,22 +64,56 @@ def test_the_first_word_is_no_name_and_a_value_is_seen():
 
 def test_the_confidence_is_the_logistic_of_the_weighted_evidence():
     """The shipped model is applied as its file says: log odds are the intercept plus the weighted evidence."""
-    found = found_of("Who met Kira", "nobody came.", score=0.7, coverage=[0.9, 0.5, 0.2])
-    evidence, fitted = evidence_of(found), model()
-    odds = fitted.intercept + sum(
-        getattr(fitted.weights, name) * getattr(evidence, name) for name in ("score", "names", "no_value")
+    read, unread = (
+        fitted.intercept
+        + 0.7 * fitted.weights.score
+        + 0.2 * fitted.weights.names
+        + fitted.weights.no_value
+        - 1.5 * fitted.weights.reader
+        for fitted in models()
     )
+    evidence = Evidence(0.7, 0.2, 1.0, -1.5)
 
-    assert confidence_of(found) == pytest.approx(1 / (1 + exp(-odds)))
+    assert probability(evidence, 1) == pytest.approx(1 / (1 + exp(-read)))
+    assert probability(evidence, 0) == pytest.approx(1 / (1 + exp(-unread)))
+    assert probability(evidence, 0.25) == pytest.approx(1 / (1 + exp(-0.25 * read - 0.75 * unread)))
+
+
+@pytest.mark.parametrize(
+    ("starts", "share"),
+    [
+        ((0, 4, 8), 1.0),
+        ((0, 4, 8, 10), 1.0),  # a quarter of the tokens go on with a word
+        ((0, 4, 8, 9, 10, 11, 5, 6), 0.0),
+        ((0, 4, 8, 9, 10), 0.4),
+    ],
+)
+def test_what_is_read_in_pieces_is_not_understood(starts, share):
+    """The more tokens go on with a word, the less the reader counts, and from a half on not at all."""
+    found = found_of("Who met Kira", "nobody came.", score=0.7, coverage=[0.9, 0.5, 0.2])
+
+    assert understood(replace(found, query=replace(found.query, token_starts=starts))) == pytest.approx(share)
+
+
+@pytest.mark.model
+def test_a_question_in_another_language_is_not_read():
+    """The reader knows English: what it would say of a question in another language does not count."""
+    found = found_of("Wer war hier?", "Niemand kam.", score=0.7, coverage=[0.9] * 6)
+    found = replace(found, query=replace(found.query, token_starts=(0, 1, 4, 5, 8, 9)))
+
+    assert evidence_of(found).reader == 0.0
 
 
 def test_the_fitted_signs_make_sense():
-    """A better score, covered names speak for an answer, a missing value against it."""
-    weights = model().weights
+    """A better score, covered names and the reader speak for an answer, a missing value against it."""
+    read, unread = (fitted.weights for fitted in models())
 
-    assert weights.score > 0
-    assert weights.names > 0
-    assert weights.no_value < 0
+    for weights in (read, unread):
+        assert weights.score > 0
+        assert weights.names > 0
+        assert weights.no_value < 0
+    assert read.reader > 0
+    assert unread.reader == 0
 
 
 @pytest.mark.model

@@ -20,7 +20,7 @@ from web.server import warm_up
 pytestmark = pytest.mark.model
 QUESTION = "How high is the lighthouse of Skagen?"
 UNKNOWN = "Which colour did the emperor of Atlantis paint his submarine?"
-STAGES = {"wait", "tokenise", "encode", "keyword", "vectors", "late", "fuse", "choose", "render"}
+STAGES = {"wait", "tokenise", "encode", "keyword", "vectors", "late", "fuse", "read", "choose", "render"}
 Samples = dict[str, float]
 
 

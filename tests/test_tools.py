@@ -87,3 +87,14 @@ def test_each_kind_counts_the_same_in_the_confidence_fit():
     _, answerable, weight = fit_confidence.labelled([kinds])
 
     assert weight[answerable == 1].sum() == pytest.approx(weight[answerable == 0].sum())
+
+
+def test_without_the_reader_near_misses_are_not_fitted():
+    """The model for questions that the reader does not understand knows nothing of it, nor of what only it can tell."""
+    kinds = {"answerable": rows(1, 0), "taken out": rows(-1, 0), "near miss": rows(0, 0)}
+
+    unread = fit_confidence.without_reader(kinds)
+
+    assert list(unread) == ["answerable", "taken out"]
+    assert all((unread[kind][:, :-1] == kinds[kind][:, :-1]).all() for kind in unread)
+    assert all((unread[kind][:, -1] == 0).all() for kind in unread)

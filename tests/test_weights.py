@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qa.errors import ModelError
-from qa.weights import BGE_SMALL, COLBERT_SMALL, Weights, fingerprint, locate, sha256_of, verified
+from qa.weights import BGE_SMALL, COLBERT_SMALL, MINILM_READER, Weights, fingerprint, locate, sha256_of, verified
 
 GOOD = (("model.onnx", hashlib.sha256(b"weights").hexdigest()),)
 
@@ -51,7 +51,7 @@ def test_weights_that_cannot_be_read_are_named(package):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("weights", [BGE_SMALL, COLBERT_SMALL], ids=lambda weights: weights.name)
+@pytest.mark.parametrize("weights", [BGE_SMALL, COLBERT_SMALL, MINILM_READER], ids=lambda weights: weights.name)
 def test_the_shipped_weights_are_the_pinned_ones(weights):
     """The installed default weights have the hashes that this release was measured with."""
     assert verified(weights).is_dir()

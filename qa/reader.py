@@ -1,0 +1,53 @@
+"""Tell whether a passage answers a question, by reading both together: a cross-encoder of our own training.
+
+Source: Nogueira and Cho, "Passage Re-ranking with BERT", 2019. How it was trained: tools/fit_reader.py.
+"""
+
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+
+from qa.encoders import OnnxModel
+from qa.search import Hit, best_sentence
+from qa.weights import MINILM_READER
+
+MAX_TOKENS = 512  # of question and text together; of the text what is too much is cut
+READ_CHARS = 350  # of a passage: reading takes time by the token, and more than this tells hardly more
+
+
+class Reader:
+    """ms-marco-MiniLM-L-12-v2 (int8) with upper layers trained to tell answers from what only comes near."""
+
+    def __init__(self) -> None:
+        with as_file(files("qa").joinpath("reader.npz")) as path, np.load(path) as arrays:
+            trained = dict(arrays)
+        self._model = OnnxModel(MINILM_READER, MAX_TOKENS, cut="only_second", in_place=trained)
+
+    def logit(self, question: str, text: str) -> float:
+        """Return the log odds that the text answers, among questions of which it answers two in five."""
+        pair = self._model.tokenize(question, text)
+        return float(self._model.run("logits", pair.ids, pair.type_ids)[0])
+
+
+def excerpt(hit: Hit) -> str:
+    """Return what is read of a hit: title, headings, and its best sentence with those around it that have room.
+
+    Of the sentences before and behind, the one that fits the question better comes first. The best sentence is read
+    however long it is.
+    """
+    spans = hit.passage.sentences
+    first = last = best_sentence(hit)
+    while True:
+        beside = [number for number in (first - 1, last + 1) if 0 <= number < len(spans)]
+        room = [n for n in beside if max(spans[n][1], spans[last][1]) - min(spans[n][0], spans[first][0]) <= READ_CHARS]
+        if not room:
+            return hit.passage.context + hit.passage.words((spans[first][0], spans[last][1]))
+        better = max(room, key=lambda number: hit.sentence_scores[number])
+        first, last = min(first, better), max(last, better)
+
+
+@cache
+def reader() -> Reader:
+    """Return the one reader of this process; its session may be used by several threads at once."""
+    return Reader()

@@ -1,0 +1,118 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from qa.encoders import OnnxModel
+from qa.weights import MINILM_READER, verified
+from tools import fit_reader
+from tools.written import QUESTIONS, read_lines, written_for
+
+pytestmark = pytest.mark.model
+
+TOWNS = ("Aal", "Berg", "Coln", "Dorf", "Elm", "Furt", "Gau", "Horn")
+
+
+@pytest.fixture(scope="module")
+def package():
+    """The weights in the package."""
+    return fit_reader.Package(verified(MINILM_READER) / "model.onnx")
+
+
+@pytest.fixture
+def reader(package):
+    """A reader as it is before it is trained."""
+    torch.manual_seed(1)
+    made = fit_reader.Reader()
+    fit_reader.load(made, package)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    made = Tokenizer.from_file(str(verified(MINILM_READER) / "tokenizer.json"))
+    made.no_padding()
+    return made
+
+
+def prepared(reader, tokenizer):
+    """Return examples in which the year that is asked for stands in the passage, or another fact does."""
+    examples = []
+    for town in TOWNS:
+        text = f"The town of {town} has a bridge. It was built in 1858 by the monks."
+        examples.append(fit_reader.Example(f"When was the bridge of {town} built?", town, text, True, (46, 50), "a b"))
+        examples.append(fit_reader.Example(f"How long is the bridge of {town}?", town, text, False, None, "a b"))
+    return fit_reader.prepare(examples, reader, tokenizer)
+
+
+def test_the_reader_to_train_is_the_one_of_the_package(reader, tokenizer):
+    """Taken out of ONNX into torch, the weights say the same of a pair, within what eight bits of the states cost."""
+    packaged = OnnxModel(MINILM_READER, 512)
+    pair = tokenizer.encode("How many people live in Aal?", "Aal has 3,500 inhabitants.")
+    ids = torch.tensor([pair.ids])
+    mask = torch.ones_like(ids, dtype=torch.bool)
+
+    logit, _ = reader.upper(reader.lower(ids, torch.tensor([pair.type_ids]), mask), mask)
+
+    assert float(logit[0].detach()) == pytest.approx(float(packaged.run("logits", pair.ids, pair.type_ids)[0]), abs=0.3)
+
+
+def test_what_was_not_trained_comes_out_as_it_was(reader, package):
+    """The arrays that take the place of the package's have its names and types, and before training its values."""
+    for name, array in fit_reader.arrays_of(reader, package).items():
+        assert array.dtype == package.arrays[name].dtype
+        np.testing.assert_array_equal(array, package.arrays[name])
+
+
+def test_the_shipped_reader_fits_the_package(package):
+    """Each array of the shipped file has one of the same shape and type in the package, and differs from it."""
+    with np.load(fit_reader.TARGET) as shipped:
+        assert len(shipped) == 100
+        for name, array in shipped.items():
+            assert (array.shape, array.dtype) == (package.arrays[name].shape, package.arrays[name].dtype)
+        assert sum(not np.array_equal(array, package.arrays[name]) for name, array in shipped.items()) > 90
+
+
+def test_training_lowers_the_loss_in_steps_of_eight_bits(reader, package, tokenizer):
+    """After some rounds the examples are told apart better, by rounded weights; the lower layers are not touched."""
+    examples = prepared(reader, tokenizer)
+    lower = reader.layers[0].query.weight.detach().clone()
+    for name, parameter in reader.named_parameters():
+        parameter.requires_grad = name in reader.trained() or name.startswith("marks.")
+    before = float(fit_reader.loss_of(reader, examples).detach())
+
+    fit_reader.train(reader, examples, epochs=6)
+
+    reader.eval()
+    assert float(fit_reader.loss_of(reader, examples).detach()) < before - 0.1
+    assert torch.equal(reader.layers[0].query.weight, lower)
+    arrays = fit_reader.arrays_of(reader, package)
+    changed = [name for name, array in arrays.items() if not np.array_equal(array, package.arrays[name])]
+    assert any(name.endswith("_quantized") for name in changed)
+
+
+def test_the_marks_stand_on_the_answer(reader, tokenizer):
+    """The tokens of the answer are marked, those of the question and of the rest are not."""
+    first, second = prepared(reader, tokenizer)[:2]
+
+    assert first.marks.sum() == len(tokenizer.encode("1858", add_special_tokens=False).ids)
+    assert (first.marks <= first.inside).all()
+    assert second.marks.sum() == 0
+
+
+@pytest.mark.parametrize("name", ["squad2", "nqgold"])
+def test_the_written_questions_are_of_both_kinds(name):
+    """About half of the questions on each set are answered, none stands there twice."""
+    questions = written_for(name)
+    answered = sum(one.answer is not None for one in questions)
+
+    assert 0.35 < answered / len(questions) < 0.65
+    assert max(Counter((one.document, one.question) for one in questions).values()) == 1
+    assert all(one.answer[0] < one.answer[1] for one in questions if one.answer)
+
+
+def test_every_line_of_the_written_questions_belongs_to_a_set():
+    """No line is lost by a slip in the name of its set."""
+    assert {record["set"] for record in read_lines(QUESTIONS)} == {"squad2", "nqgold"}
