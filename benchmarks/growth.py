@@ -56,6 +56,7 @@ from qa.metrics import ndcg
 from qa.nearest import as_kept, cosines, is_exact, nearest
 from qa.packed import read_packed, writing_packed
 from qa.passages import Passage
+from qa.reader import reader
 from qa.rebuild import build
 from qa.search import CANDIDATES
 from qa.storage import ArrayWriter, scratch_array
@@ -409,6 +410,7 @@ def ask(folder: Path, queries: Path) -> dict[str, Any]:
     embedder = Embedder(DEFAULT_MODEL)
     embedder.encode("warm")
     token_encoder().encode_query("warm")
+    reader().logit("warm", "warm")
     before = _memory_mb()
     began = time.perf_counter()
     index = open_index(folder)

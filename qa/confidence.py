@@ -55,20 +55,24 @@ def models() -> tuple[Model, Model]:
 
 
 def confidence_of(found: Found) -> float:
-    """Return the probability that the documents answer, 0..1; 0 when nothing was found."""
+    """Return the probability that the documents answer, 0..1; 0 when nothing was found.
+
+    Raises:
+        ModelError: the weights of the reader are missing or damaged.
+    """
     if not found.hits or _shares_nothing(found):
         return 0.0
     return probability(evidence_of(found), understood(found))
 
 
-def probability(evidence: Evidence, understood: float) -> float:
+def probability(evidence: Evidence, share: float) -> float:
     """Return how sure the evidence makes, 0..1.
 
     Args:
-        understood: how much of the question the reader understands, 0..1.
+        share: how much of the question the reader understands, 0..1.
     """
     read, unread = models()
-    odds = understood * read.log_odds(evidence) + (1 - understood) * unread.log_odds(evidence)
+    odds = share * read.log_odds(evidence) + (1 - share) * unread.log_odds(evidence)
     return 1.0 / (1.0 + math.exp(-odds))
 
 

@@ -74,13 +74,12 @@ class OnnxModel:
         weights: Weights,
         max_tokens: int,
         *,
-        cut: str = "longest_first",
         in_place: Mapping[str, NDArray[np.generic]] = MappingProxyType({}),
     ) -> None:
         """Load the model.
 
         Args:
-            cut: which text of a pair is cut, as the tokenizers library names it.
+            max_tokens: of a text or of a pair together; what is too long is cut, of a pair the longer text first.
             in_place: arrays that are used instead of those of the file, by their names in it.
         """
         threadpool_limits(1, user_api="blas")  # of the whole process: its products are too small to be shared out
@@ -94,7 +93,7 @@ class OnnxModel:
         self._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()  # the file asks for 512 tokens, however short the text is
-        self._tokenizer.enable_truncation(max_tokens, strategy=cut)
+        self._tokenizer.enable_truncation(max_tokens)
 
     def tokenize(self, text: str, second: str | None = None) -> Encoding:
         """Return the tokens of a text, or of a pair of texts."""

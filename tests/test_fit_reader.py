@@ -6,6 +6,7 @@ import torch
 from tokenizers import Tokenizer
 
 from qa.encoders import OnnxModel
+from qa.reader import reader as shipped_reader
 from qa.weights import MINILM_READER, verified
 from tools import fit_reader
 from tools.written import QUESTIONS, read_lines, written_for
@@ -73,6 +74,28 @@ def test_the_shipped_reader_fits_the_package(package):
         for name, array in shipped.items():
             assert (array.shape, array.dtype) == (package.arrays[name].shape, package.arrays[name].dtype)
         assert sum(not np.array_equal(array, package.arrays[name]) for name, array in shipped.items()) > 90
+
+
+def test_the_shipped_reader_says_what_its_arrays_say(tokenizer):
+    """All trained arrays are in use: in torch they give the same odds."""
+    trained = fit_reader.Package(verified(MINILM_READER) / "model.onnx")
+    with np.load(fit_reader.TARGET) as shipped:
+        trained.arrays |= dict(shipped)
+    made = fit_reader.Reader().eval()
+    fit_reader.load(made, trained)
+    text = "The bridge of Aal was built by the monks, who had come from Horn."
+    for question in (
+        "Who built the bridge of Aal?",
+        "When was the bridge of Aal built?",
+        "from where were the builders",
+    ):
+        pair = tokenizer.encode(question, text)
+        ids = torch.tensor([pair.ids])
+        mask = torch.ones_like(ids, dtype=torch.bool)
+
+        logit, _ = made.upper(made.lower(ids, torch.tensor([pair.type_ids]), mask), mask)
+
+        assert float(logit[0].detach()) == pytest.approx(shipped_reader().logit(question, text), abs=0.3)
 
 
 def test_training_lowers_the_loss_in_steps_of_eight_bits(reader, package, tokenizer):

@@ -13,6 +13,7 @@ import pytest
 from qa.answer import Reply, Status
 from qa.errors import BadQuestion, IndexMissing, IndexUnusable, NoSuchDocument
 from qa.index import generation_folder, read_pointer
+from qa.reader import reader
 from qa.rebuild import rebuild
 from qa.service import POLL_SECONDS, Service
 from qa.settings import Settings
@@ -278,6 +279,17 @@ def test_a_broken_new_generation_leaves_the_old_one_serving(settings, write, cap
     assert run_rebuild(settings) == broken  # the rebuild finds the damage and writes the generation anew
     wait_for(lambda: service.index.manifest.id == broken)
     assert "Peter Frost" in service.ask(QUESTION).passages[0].hit.passage.text
+    service.close()
+
+
+def test_the_reader_is_loaded_before_the_first_question(settings):
+    """Opening loads what a question needs, the reader too, so that the first person does not wait for it."""
+    reader.cache_clear()
+    service = Service(settings)
+
+    service.open()
+
+    assert reader.cache_info().currsize == 1
     service.close()
 
 

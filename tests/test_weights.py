@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from qa.errors import ModelError
-from qa.weights import BGE_SMALL, COLBERT_SMALL, MINILM_READER, Weights, fingerprint, locate, sha256_of, verified
+from qa.weights import (
+    BGE_SMALL,
+    COLBERT_SMALL,
+    MINILM_READER,
+    TRAINED_LAYERS,
+    Weights,
+    fingerprint,
+    locate,
+    sha256_of,
+    verified,
+)
 
 GOOD = (("model.onnx", hashlib.sha256(b"weights").hexdigest()),)
 
@@ -44,6 +54,12 @@ def test_missing_weights_are_named_with_the_command(package):
         locate(Weights("m", "carrier", "data", (("other.onnx", ""),)))
 
 
+def test_weights_of_our_own_name_the_command_that_brings_them_back(package):
+    """A file that comes with the code is not mended by installing a package."""
+    with pytest.raises(ModelError, match=r"nothing is missing; run: git checkout HEAD -- nothing$"):
+        locate(Weights("ours", "carrier", "data", (("nothing", ""),), "git checkout HEAD -- nothing"))
+
+
 def test_weights_that_cannot_be_read_are_named(package):
     """What the system refuses to read is an error about the weights, with its reason."""
     with pytest.raises(ModelError, match=r"the weights in .*/nnn+ cannot be read \(File name too long\)"):
@@ -51,7 +67,9 @@ def test_weights_that_cannot_be_read_are_named(package):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("weights", [BGE_SMALL, COLBERT_SMALL, MINILM_READER], ids=lambda weights: weights.name)
+@pytest.mark.parametrize(
+    "weights", [BGE_SMALL, COLBERT_SMALL, MINILM_READER, TRAINED_LAYERS], ids=lambda weights: weights.name
+)
 def test_the_shipped_weights_are_the_pinned_ones(weights):
     """The installed default weights have the hashes that this release was measured with."""
     assert verified(weights).is_dir()

@@ -4,7 +4,7 @@
 
 Four kinds of questions: answerable ones; answerable ones whose documents are taken out of the search; questions of the
 other sets, about something else altogether; and questions that a document nearly answers. They are those of the sets
-and those of tools/reader_questions.jsonl, only on the documents that the reader was not trained on, since it would be
+and those of tools/reader_questions.jsonl, only on the documents that the reader has not learned from, since it would be
 surer of those than of any others. Each kind of unanswerable question counts as much as the others, against the
 answerable ones of its set. The intercept is then moved to the share of answerable questions that a service meets (prior
 correction: King and Zeng, "Logistic Regression in Rare Events Data", 2001).
@@ -36,9 +36,9 @@ from tools.written import is_held_out, read_lines, written_for
 
 ROOT = Path(__file__).parent.parent
 FEW_DOCUMENTS = 10  # every second question is asked of so few, so that the confidence holds for small folders too
-# Of the questions that a service meets; the fit itself sees both kinds equally often. Without the reader the questions
-# are those in other languages, which are not among those that are fitted on: with .6 one in thirteen of 40 answerable
-# German questions was refused, of 40 Russian ones none.
+# Of the questions that a service meets, assumed; the fit itself sees both kinds equally often. Without the reader the
+# questions are those in other languages, which are not among those that are fitted on, so that this one is chosen: with
+# .6 one in thirteen of 40 answerable German questions was refused, of 40 Russian ones none.
 ANSWERABLE_SHARE = {"with_reader": 0.92, "without_reader": 0.6}
 Kinds = dict[str, NDArray[np.float64]]  # the evidence of each kind of question of a set
 

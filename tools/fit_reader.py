@@ -3,16 +3,19 @@
     python tools/fit_reader.py SQUAD2_DIR NQGOLD_DIR
 
 The folders are retrieval sets in the BEIR layout, named as in tools/reader_questions.jsonl: questions that a language
-model wrote from reading their passages, and from nothing else. Half of them a passage answers, mostly in other words
-than its own; the other half it nearly answers. Two kinds of examples are added: questions of the sets themselves, and
-answered questions with the passage that is most like them of those that do not answer.
+model wrote from reading their passages, and from nothing else. Half of them a passage answers, half of these in other
+words than its own; the other half it nearly answers. Two kinds of examples are added: questions of the sets themselves,
+and answered questions with the passage that is most like them of those that do not answer.
 
 Only the upper layers of a packaged cross-encoder are trained (the lower ones have little to learn from so few examples,
 and their output is computed once), to tell answered from unanswered and, so that it learns where to look, to mark the
 tokens of the answer; the marks are dropped afterwards. The package has the factors of its matrix products in eight
 bits, and so has the result: while it is trained they are rounded in each step, since rounded at the end alone most of
-them would fall back to where they were. One title in five is held out: tools/fit_confidence.py uses the questions on
-these, and the areas under the ROC curve that are printed are theirs.
+them would fall back to where they were.
+
+One title in five is held out: no passage of it is learned from. The areas under the ROC curve that are printed are of
+these passages, and tools/fit_confidence.py uses the questions on them. (A question that one of them answers may have
+been learned from as not answered by a passage of another title.)
 Source: Nogueira and Cho, "Passage Re-ranking with BERT", 2019; Rajpurkar et al., "Know What You Don't Know", 2018; for
 the rounding Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013.
 """
@@ -65,7 +68,7 @@ class Example:
 
     @property
     def held_out(self) -> bool:
-        """Whether nothing may be learned from it."""
+        """Whether it is not learned from."""
         return is_held_out(self.title)
 
 
