@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from qa.answer import DEFAULT_K, Reply, answer
 from qa.cache import Cache
+from qa.encoders import side_by_side
 from qa.errors import IndexMissing, IndexUnusable, QAError
 from qa.explain import WhyNot, why_not
 from qa.index import Index, Pointer, check_model, current_pointer, open_generation
@@ -61,8 +62,10 @@ class Service:
             self._failed, self._try_again = pointer, time.monotonic() + RETRY_SECONDS
             index = open_generation(folder, pointer.current, pointer.built_at)
             check_model(folder, index, self._embedder.info)
-            search(index, self._embedder, _TRIAL)
-            reader().logit(_TRIAL, _TRIAL)
+            side_by_side(
+                lambda: reader().logit(_TRIAL, _TRIAL),
+                lambda: search(index, self._embedder, _TRIAL),
+            )
         except QAError as error:
             self._problem = error
             raise

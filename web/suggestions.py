@@ -19,7 +19,8 @@ SUGGESTIONS = 7
 EXAMPLES = 4
 _SECTIONS_OF_DOCUMENTS = 2000  # reading them takes about a second, once; beyond, only questions are suggested
 _EXAMPLES_LOOKED_AT = 5000  # from all over the corpus; the passage of each is read, once a generation
-_EXAMPLES_TRIED = 20  # answering one takes some hundredths of a second
+_EXAMPLES_TRIED = 20  # at most; answering one takes some hundredths of a second
+_SURE = 0.9  # confidence from which on no better example is looked for
 _EXAMPLE = re.compile(r"[A-Z][^\n]{18,68}\?")  # a whole, short question: no keywords, nothing that wraps on a phone
 
 
@@ -85,16 +86,16 @@ def examples(service: Service) -> list[str]:
         if _EXAMPLE.fullmatch(question.text):
             by_document.setdefault(index.passages[question.passage].document_id, []).append(question.text)
     in_turn = [text for texts in zip_longest(*by_document.values()) for text in texts if text]
-    answered = []
+    sure: list[str] = []
+    others: list[str] = []
     for text in in_turn[:_EXAMPLES_TRIED]:
-        reply = service.ask(text, k=3)
-        if reply.status is Status.ANSWERED:
-            answered.append((reply.confidence, text))
-    chosen: list[str] = []
-    for _, text in sorted(answered, reverse=True):
-        if not any(_alike(text, other) for other in chosen):
-            chosen.append(text)
-    return chosen[:EXAMPLES]
+        if len(sure) == EXAMPLES:
+            break
+        if not any(_alike(text, other) for other in (*sure, *others)):
+            reply = service.ask(text, k=3)
+            if reply.status is Status.ANSWERED:
+                (sure if reply.confidence >= _SURE else others).append(text)
+    return [*sure, *others][:EXAMPLES]
 
 
 def _alike(one: str, other: str) -> bool:
