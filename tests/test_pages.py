@@ -18,7 +18,7 @@ from qa.rebuild import build, rebuild
 from qa.service import Service
 from qa.settings import Settings
 from web.app import create_app
-from web.suggestions import suggest
+from web.suggestions import examples, suggest
 
 ANSWERED = "How high is the lighthouse of Skagen?"
 PAGE_BYTES = 60_000
@@ -58,6 +58,23 @@ def test_the_empty_page_has_the_box_and_examples(client):
     assert "autofocus" in home.css_first("#q").attributes
     assert examples
     assert all(page(client.get(href)).css_first("section.answer") for href in examples)
+
+
+def test_examples_are_looked_for_until_enough_are_sure(service, monkeypatch):
+    """A question that is answered for sure ends the search; without one all are tried, and answered ones are shown."""
+    asked, ask_service = [], service.ask
+    monkeypatch.setattr(service, "ask", lambda text, **options: asked.append(text) or ask_service(text, **options))
+    monkeypatch.setattr("web.suggestions.EXAMPLES", 1)
+
+    monkeypatch.setattr("web.suggestions._SURE", 0.0)
+    (first,) = examples(service)
+    assert asked[-1] == first
+
+    until_found = len(asked)
+    asked.clear()
+    monkeypatch.setattr("web.suggestions._SURE", 1.1)
+    assert examples(service) == [first]
+    assert len(asked) > until_found
 
 
 def test_the_answer_is_quoted_cited_and_marked(client, service):
