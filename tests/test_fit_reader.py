@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -8,8 +9,8 @@ from tokenizers import Tokenizer
 from qa.encoders import OnnxModel
 from qa.reader import reader as shipped_reader
 from qa.weights import MINILM_READER, verified
-from tools import fit_reader
-from tools.written import QUESTIONS, read_lines, written_for
+from tools import fit_confidence, fit_reader
+from tools.written import QUESTIONS, is_held_out, read_lines, written_for
 
 pytestmark = pytest.mark.model
 
@@ -124,6 +125,52 @@ def test_the_marks_stand_on_the_answer(reader, tokenizer):
     assert first.marks.sum() == len(tokenizer.encode("1858", add_special_tokens=False).ids)
     assert (first.marks <= first.inside).all()
     assert second.marks.sum() == 0
+
+
+@pytest.fixture
+def small_set(tmp_path):
+    """A retrieval set of its own: each town is asked for once, and once nearly."""
+    lines = {"corpus": [], "queries": [], "unanswerable": []}
+    for number, town in enumerate(TOWNS):
+        text = f"The bridge of {town} was built by the monks in {1850 + number}."
+        lines["corpus"].append({"_id": f"d{number}", "title": town, "text": text})
+        question = {"_id": f"q{number}", "text": f"When was the bridge of {town} built?"}
+        lines["queries"].append(question | {"metadata": {"answers": [str(1850 + number)]}})
+        near = {"_id": f"u{number}", "text": f"How long is the bridge of {town}?"}
+        lines["unanswerable"].append(near | {"metadata": {"near_doc": f"d{number}"}})
+    for name, records in lines.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (tmp_path / "qrels").mkdir()
+    judged = "".join(f"q{number}\td{number}\t1\n" for number in range(len(TOWNS)))
+    (tmp_path / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    return tmp_path
+
+
+def test_the_examples_of_a_set(small_set, monkeypatch):
+    """Each question stands with its passage; half of the answered ones with another that does not answer, too."""
+    monkeypatch.setattr(fit_reader, "OWN_SHARE", 1.0)
+    examples = fit_reader.examples_of(small_set)
+    own, near, elsewhere = (
+        [one for one in examples if one.kind == f"{small_set.name} {kind}"]
+        for kind in ("own", "own near miss", "elsewhere")
+    )
+
+    assert (len(own), len(near), len(elsewhere)) == (8, 8, 4)
+    assert all(one.answered and one.title in one.question for one in own)
+    assert all(one.text[slice(*one.answer)].isdigit() for one in own)
+    assert not any(one.answered or one.answer for one in near)
+    assert not any(one.answered or one.title in one.question for one in elsewhere)
+
+
+def test_a_title_is_held_out_whole_and_for_both_fits(small_set):
+    """What the confidence is fitted with are the questions on titles of which the reader has learned no passage."""
+    held_out = {town for town in TOWNS if is_held_out(town)}
+    answerable, near_misses = fit_confidence.questions(small_set)
+
+    assert 0 < len(held_out) < len(TOWNS)
+    assert {town for town in TOWNS for query in answerable if town in query.text} == held_out
+    assert {town for town in TOWNS for query in near_misses if town in query.text} == held_out
+    assert all(one.held_out == (one.title in held_out) for one in fit_reader.examples_of(small_set))
 
 
 @pytest.mark.parametrize("name", ["squad2", "nqgold"])
