@@ -410,7 +410,7 @@ def ask(folder: Path, queries: Path) -> dict[str, Any]:
     embedder = Embedder(DEFAULT_MODEL)
     embedder.encode("warm")
     token_encoder().encode_query("warm")
-    reader().logit("warm", "warm")
+    reader().probability("warm", "warm")
     before = _memory_mb()
     began = time.perf_counter()
     index = open_index(folder)

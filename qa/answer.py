@@ -125,7 +125,6 @@ def answer(
     found = search(index, embedder, question, documents=documents, exact=exact, seconds=seconds)
     watch = Stopwatch()
     confidence = confidence_of(found)
-    watch.lap("read")
     hits = found.hits[:k]
     passages = tuple(_cited(rank, hit, index, found.query) for rank, hit in enumerate(hits, 1))
     chosen = _choose(passages) if confidence >= min_confidence else None

@@ -12,8 +12,7 @@ from operator import mul
 
 import numpy as np
 
-from qa.reader import excerpt, reader
-from qa.search import Found, best_sentence, share_in_pieces
+from qa.search import Found, best_sentence, share_in_pieces, understood
 from qa.values import kind_asked_for, values_of
 from qa.words import words_of
 
@@ -24,7 +23,7 @@ SAME_MEANING = 0.75  # cosine of a question and a sentence without a word in com
 class Evidence:
     """What speaks for and against an answer being there."""
 
-    score: float  # of the best passage
+    score: float  # of the best passage, without what the reader adds to it
     names: float  # lowest coverage, in the best passage, of a name in the question; 1 when there is none
     no_value: float  # 1 when a date, number or person is asked for and the best sentence has none, else 0
     reader: float  # log odds that the best passage answers, for one who reads it with the question; 0 if none does
@@ -55,14 +54,11 @@ def models() -> tuple[Model, Model]:
 
 
 def confidence_of(found: Found) -> float:
-    """Return the probability that the documents answer, 0..1; 0 when nothing was found.
-
-    Raises:
-        ModelError: the weights of the reader are missing or damaged.
-    """
+    """Return the probability that the documents answer, 0..1; 0 when nothing was found."""
     if not found.hits or _shares_nothing(found):
         return 0.0
-    return probability(evidence_of(found), understood(found))
+    share = understood(share_in_pieces(found.query.searched, found.query.token_starts))
+    return probability(evidence_of(found), share)
 
 
 def probability(evidence: Evidence, share: float) -> float:
@@ -74,14 +70,6 @@ def probability(evidence: Evidence, share: float) -> float:
     read, unread = models()
     odds = share * read.log_odds(evidence) + (1 - share) * unread.log_odds(evidence)
     return 1.0 / (1.0 + math.exp(-odds))
-
-
-def understood(found: Found) -> float:
-    """Return how much of the question the reader understands, 0..1: it knows English.
-
-    All of it while at most a quarter of its tokens go on with a word, nothing from a half on.
-    """
-    return min(1.0, max(0.0, 2 - 4 * share_in_pieces(found.query.searched, found.query.token_starts)))
 
 
 def _shares_nothing(found: Found) -> bool:
@@ -98,11 +86,12 @@ def evidence_of(found: Found) -> Evidence:
     best = found.hits[0]
     sentence = best.passage.words(best.passage.sentences[best_sentence(best)])
     kind = kind_asked_for(found.query.searched)
+    answers = best.signals.reader
     return Evidence(
-        score=best.score,
+        score=best.score - best.weights.reader * answers,
         names=_least_covered_name(found),
         no_value=float(kind is not None and not values_of(sentence, kind)),
-        reader=reader().logit(found.query.searched, excerpt(best)) if understood(found) else 0.0,
+        reader=math.log(answers / (1 - answers)) if answers else 0.0,
     )
 
 

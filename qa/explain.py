@@ -20,6 +20,7 @@ _ABOUT = {
     "sentence": "meaning of its best sentence",  # or of a question attached to it
     "late": "word by word, the passage",
     "late_dense": "word by word, its sentences",  # and the questions attached to them
+    "reader": "whether it answers, read with the question",  # 0 where it is not among the best
 }
 
 

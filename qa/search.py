@@ -1,4 +1,4 @@
-"""Find the passages that fit a question: candidates from two first stages, then one weighted sum of signals.
+"""Find the passages that fit a question: candidates from two first stages, a weighted sum of signals, the best read.
 
 Every signal has a fixed scale, so that a score means the same whatever else was found, and the sum can be checked by
 hand.
@@ -6,10 +6,11 @@ hand.
 
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from operator import attrgetter, mul
 
 import numpy as np
@@ -21,6 +22,7 @@ from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
 from qa.nearest import nearest
 from qa.passages import Passage
+from qa.reader import excerpt, reader
 from qa.sentences import Span
 from qa.spelling import Correction, correct
 from qa.timing import Stopwatch
@@ -32,6 +34,9 @@ MAX_K = 20
 CANDIDATES = 30  # passages taken from each first stage for an answer
 _IN_PIECES = 0.4  # weight that the keyword signal gains where no token is a whole word: measured in docs/evaluation.md
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
+# Reading one takes longer than all that is before it, and changes little where the order is clear (docs/evaluation.md).
+_READ_WITHIN = 0.03  # of the best score
+_READ_AT_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Signals:
     sentence: float  # highest cosine of question and a sentence's (or an attached question's) embedding
     late: float  # late interaction with the passage: rarity-weighted mean of cosines
     late_dense: float  # the same with its sentences and attached questions, as the embedding model reads them
+    reader: float = 0.0  # probability that its best sentences answer, for one who reads them: 0..1; 0 if none does
 
 
 _values = attrgetter(*(spec.name for spec in fields(Signals)))
@@ -83,7 +89,7 @@ class Found:
 
 @cache
 def fusion_weights() -> Signals:
-    """Return the weight of each signal, as tools/fit_ranking.py wrote them; they sum to 1."""
+    """Return the weight of each signal, as tools/fit_ranking.py wrote them; all but the reader's sum to 1."""
     return Signals(**json.loads(files("qa").joinpath("ranking.json").read_text(encoding="utf-8"))["weights"])
 
 
@@ -92,15 +98,24 @@ def weights_for(question: str, token_starts: Sequence[int]) -> Signals:
 
     Words that the models do not know, as those of other languages, are read in pieces of a few letters, in which there
     is little meaning to compare. That two texts share such a word says as much as ever: the larger the share of tokens
-    that go on with a word, the more the keyword signal counts.
+    that go on with a word, the more the keyword signal counts, and the less the reader.
 
     Args:
         token_starts: where each token of the question begins, in code points.
     """
     weights = fusion_weights()
+    share = share_in_pieces(question, token_starts)
     # To four digits, as the others are and as all are shown: whoever recomputes a score gets it.
-    raised = weights.keyword + _IN_PIECES * share_in_pieces(question, token_starts) ** 2
-    return replace(weights, keyword=round(raised, 4))
+    raised = round(weights.keyword + _IN_PIECES * share**2, 4)
+    return replace(weights, keyword=raised, reader=round(weights.reader * understood(share), 4))
+
+
+def understood(in_pieces: float) -> float:
+    """Return how much of a question the reader understands, 0..1, by the share of its tokens: it knows English.
+
+    All of it while at most a quarter of its tokens go on with a word, nothing from a half on.
+    """
+    return min(1.0, max(0.0, 2 - 4 * in_pieces))
 
 
 def share_in_pieces(question: str, token_starts: Sequence[int]) -> float:
@@ -195,10 +210,13 @@ def search(
         )
         for i, row in enumerate(candidates)
     ]
-    ordered = tuple(_near_duplicates_last(sorted(hits, key=lambda hit: (-hit.score, hit.row))))
-    coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
+    ordered = _near_duplicates_last(_best_first(hits))
     watch.lap("fuse")
-    return Found(query, ordered, tuple(coverage.tolist()), watch.stages)
+    if weights.reader:
+        ordered = _near_duplicates_last(_best_first(_read(query.searched, ordered)))
+        watch.lap("read")
+    coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
+    return Found(query, tuple(ordered), tuple(coverage.tolist()), watch.stages)
 
 
 def _query(index: Index, question: str, exact: bool) -> Query:
@@ -258,11 +276,39 @@ def _hit(
     return Hit(
         passage=index.passages[row],
         row=row,
-        score=sum(map(mul, _values(weights), _values(signals))),
+        score=_score(weights, signals),
         signals=signals,
         weights=weights,
         sentence_scores=tuple(fits.tolist()),
     )
+
+
+def _score(weights: Signals, signals: Signals) -> float:
+    score: float = sum(map(mul, _values(weights), _values(signals)))
+    return score
+
+
+def _best_first(hits: Iterable[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, hit.row))
+
+
+def _read(question: str, ordered: list[Hit]) -> list[Hit]:
+    """Return the hits with those that are near the best read, not in their new order yet.
+
+    Being read can only raise a score, so that no hit will fall behind another one that nobody has read.
+    """
+    nearest = ordered[0].score - _READ_WITHIN
+    near = list(takewhile(lambda hit: hit.score >= nearest, ordered[:_READ_AT_MOST]))
+
+    def read(hits: Sequence[Hit]) -> list[Hit]:
+        signals = [
+            replace(hit.signals, reader=reader().probability(question, excerpt(hit.passage, hit.sentence_scores)))
+            for hit in hits
+        ]
+        return [replace(h, signals=s, score=_score(h.weights, s)) for h, s in zip(hits, signals, strict=True)]
+
+    odd, even = side_by_side(lambda: read(near[1::2]), lambda: read(near[::2]))
+    return [*odd, *even, *ordered[len(near) :]]
 
 
 def best_sentence(hit: Hit) -> int:

@@ -24,7 +24,7 @@ from qa.vectors import Embedder
 
 POLL_SECONDS = 0.5  # how soon a rebuild is noticed
 RETRY_SECONDS = 10.0  # how soon a generation that could not be opened is tried again: checking it takes a while
-_TRIAL = "What is this about?"  # goes through every stage but the reader, which needs more of a question
+_TRIAL = "What is this about?"  # goes through every stage
 _log = logging.getLogger(__name__)
 
 
@@ -62,10 +62,7 @@ class Service:
             self._failed, self._try_again = pointer, time.monotonic() + RETRY_SECONDS
             index = open_generation(folder, pointer.current, pointer.built_at)
             check_model(folder, index, self._embedder.info)
-            side_by_side(
-                lambda: reader().logit(_TRIAL, _TRIAL),
-                lambda: search(index, self._embedder, _TRIAL),
-            )
+            side_by_side(reader, lambda: search(index, self._embedder, _TRIAL))
         except QAError as error:
             self._problem = error
             raise
@@ -101,7 +98,6 @@ class Service:
     def try_out(self) -> None:
         """Answer a question from the open generation; whatever is raised, people's questions would meet too."""
         answer(self.index, self._embedder, _TRIAL, min_confidence=0)
-        reader().logit(_TRIAL, _TRIAL)
 
     def ask(
         self, question: str, *, k: int = DEFAULT_K, documents: list[str] | None = None, exact: bool = False

@@ -60,7 +60,7 @@ TRAINED_LAYERS = Weights(  # of the reader, in place of those of MINILM_READER (
     "the reader",
     "qa",
     "",
-    (("reader.npz", "18464850d076f2fb2973023bd5692ca2954c86ee96667c1b8ea71d56244999bb"),),
+    (("reader.npz", "1cd9ce8ac7c8df1e4008505ef98a4ab8946cd9f1be99ca6e6734798eff644442"),),
     "git checkout HEAD -- qa/reader.npz",
 )
 ENGLISH_WORDS = Weights(  # MIT; each line is a word, a blank and a count

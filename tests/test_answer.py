@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from qa.answer import ANSWER_PASSAGES, DEFAULT_K, Reply, Status, answer
+from qa.answer import ANSWER_PASSAGES, DEFAULT_K, CitedPassage, Reply, Status, _choose, answer
 from qa.confidence import confidence_of
 from qa.documents import Document, parse_document
 from qa.errors import BadQuestion, NoSuchDocument
 from qa.extent import MAX_ANSWER_CHARS
 from qa.index import KEPT_DOCUMENTS, Index
 from qa.rebuild import build
-from qa.search import MAX_K, search
+from qa.search import MAX_K, Hit, Signals, fusion_weights, search
 from qa.vectors import Embedder
 from qa.words import stems, words_of
 
@@ -117,17 +117,24 @@ def test_of_two_neighbours_the_better_one_comes_along(tmp_path, embedder):
     assert reply.answer.text == "The lamp of the tower needs oil. Anna lit the lamp of the tower first."
 
 
-def test_a_good_sentence_wins_over_a_slightly_better_passage(tmp_path, embedder):
+@pytest.mark.parametrize(
+    ("scores", "sentences", "chosen"),
+    [
+        ((0.80, 0.79), ((0.2, 0.7), (0.8, 0.1)), (1, 0)),
+        ((0.80, 0.79), ((0.2, 0.7), (0.7, 0.1)), (0, 1)),  # the better passage, if its sentence is as good
+        ((0.80, 0.70), ((0.2, 0.7), (0.8, 0.1)), (0, 1)),  # the other one is too far behind
+        ((0.80, 0.79, 0.79, 0.79), ((0.2, 0.7), (0.1, 0.1), (0.1, 0.1), (0.9, 0.9)), (0, 1)),  # of three passages only
+    ],
+)
+def test_a_good_sentence_wins_over_a_slightly_better_passage(tiny_index, scores, sentences, chosen):
     """The answer need not stand in the first passage, whose words may be spread over sentences that say little."""
-    texts = ("The first lamp. It was lit. The tower is tall.", "Anna lit the beacon of the tower first.")
-    documents = [parse_document(f"{n}.txt", text)[0] for n, text in enumerate(texts)]
-    index = build(documents, embedder, tmp_path, lambda *_: None)
+    passage = next(one for one in tiny_index.passages if len(one.sentences) == 2)
+    hits = [
+        Hit(passage, 0, score, Signals(0, 0, 0, 0), fusion_weights(), fits)
+        for score, fits in zip(scores, sentences, strict=True)
+    ]
 
-    reply = ask(index, embedder, "Who first lit the lamp of the tower?", min_confidence=0)
-
-    assert [cited.document.text for cited in reply.passages] == list(texts)
-    assert reply.answer
-    assert (reply.answer.passage, reply.answer.text) == (2, texts[1])
+    assert _choose(tuple(CitedPassage(n, hit, tiny_index.documents, (), "") for n, hit in enumerate(hits, 1))) == chosen
 
 
 def test_what_the_documents_do_not_say_is_refused(tiny_index, embedder):

@@ -1,14 +1,13 @@
 from dataclasses import replace
-from math import exp
+from math import exp, log
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.confidence import Evidence, confidence_of, evidence_of, models, probability, understood
+from qa.confidence import Evidence, confidence_of, evidence_of, models, probability
 from qa.index import Index
 from qa.passages import Passage
-from qa.reader import reader
 from qa.search import Found, Hit, Query, Signals, fusion_weights, search
 from qa.vectors import Embedder
 
@@ -18,11 +17,12 @@ cosines = st.floats(-1, 1)
 STEMS, UNKNOWN = ("one", "two", "three", "four"), ("four",)  # three of four words are in the documents
 
 
-def found_of(question: str, text: str, *, score: float, coverage: list[float]) -> Found:
+def found_of(question: str, text: str, *, score: float, coverage: list[float], read: float = 0.0) -> Found:
     """Return what a search finds: two hits of one sentence, the first with this score."""
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
     passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "")
-    hits = [Hit(passage, row, score - row, Signals(0, 0, 0, 0), fusion_weights(), (score,)) for row in range(2)]
+    signals = Signals(0, 0, 0, 0, read)
+    hits = [Hit(passage, row, score - row, signals, fusion_weights(), (score,)) for row in range(2)]
     return Found(Query(question, question, (), STEMS, UNKNOWN, starts), tuple(hits), tuple(coverage), {})
 
 
@@ -39,20 +39,19 @@ def test_a_confidence_is_a_probability(evidence, share):
     assert probability(evidence, share) <= probability(replace(evidence, reader=evidence.reader + 0.1), share)
 
 
-@pytest.mark.model
 def test_the_evidence_by_hand():
-    """Score, least covered name and missing value are what can be counted on two hits."""
-    found = found_of("Who met Kira", "nobody came.", score=0.7, coverage=[0.9, 0.5, 0.2])
+    """Score, least covered name, missing value and the odds of the reader are those of the first of two hits."""
+    score = 0.7 + fusion_weights().reader * 0.8
+    found = found_of("Who met Kira", "nobody came.", score=score, coverage=[0.9, 0.5, 0.2], read=0.8)
 
     assert evidence_of(found) == Evidence(
-        score=0.7,
+        score=pytest.approx(0.7),
         names=pytest.approx(0.2),
         no_value=1.0,
-        reader=reader().logit("Who met Kira", "nobody came."),
+        reader=pytest.approx(log(0.8 / 0.2)),
     )
 
 
-@pytest.mark.model
 def test_the_first_word_is_no_name_and_a_value_is_seen():
     """A question's first word is no name although it is capitalised; a sentence with a person has what who asks for."""
     found = found_of("Who came", "Then Anna Lund came.", score=0.7, coverage=[0.1, 0.9])
@@ -79,29 +78,9 @@ def test_the_confidence_is_the_logistic_of_the_weighted_evidence():
     assert probability(evidence, 0.25) == pytest.approx(1 / (1 + exp(-0.25 * read - 0.75 * unread)))
 
 
-@pytest.mark.parametrize(
-    ("starts", "share"),
-    [
-        ((0, 4, 8), 1.0),
-        ((0, 4, 8, 10), 1.0),  # a quarter of the tokens go on with a word
-        ((0, 4, 8, 9, 10, 11, 5, 6), 0.0),
-        ((0, 4, 8, 9, 10), 0.4),
-    ],
-)
-def test_what_is_read_in_pieces_is_not_understood(starts, share):
-    """The more tokens go on with a word, the less the reader counts, and from a half on not at all."""
-    found = found_of("Who met Kira", "nobody came.", score=0.7, coverage=[0.9, 0.5, 0.2])
-
-    assert understood(replace(found, query=replace(found.query, token_starts=starts))) == pytest.approx(share)
-
-
-@pytest.mark.model
-def test_a_question_in_another_language_is_not_read():
-    """The reader knows English: what it would say of a question in another language does not count."""
-    found = found_of("Wer war hier?", "Niemand kam.", score=0.7, coverage=[0.9] * 6)
-    found = replace(found, query=replace(found.query, token_starts=(0, 1, 4, 5, 8, 9)))
-
-    assert evidence_of(found).reader == 0.0
+def test_what_nobody_read_is_no_evidence():
+    """Where the reader has not read, as with other languages, its evidence is 0 and its model has no weight."""
+    assert evidence_of(found_of("Wer war hier?", "Niemand kam.", score=0.7, coverage=[0.9] * 3)).reader == 0.0
 
 
 def test_the_fitted_signs_make_sense():

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from math import log
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from tokenizers import Tokenizer
 from qa.encoders import OnnxModel
 from qa.reader import reader as shipped_reader
 from qa.weights import MINILM_READER, verified
-from tools import fit_confidence, fit_reader
-from tools.written import QUESTIONS, is_held_out, read_lines, written_for
+from tools import fit_confidence, fit_reader, reader_examples
+from tools.reader_examples import Example, examples_of
+from tools.written import INVENTED, QUESTIONS, is_held_out, read_documents, read_lines, written_for
 
 pytestmark = pytest.mark.model
 
@@ -44,8 +46,8 @@ def prepared(reader, tokenizer):
     examples = []
     for town in TOWNS:
         text = f"The town of {town} has a bridge. It was built in 1858 by the monks."
-        examples.append(fit_reader.Example(f"When was the bridge of {town} built?", town, text, True, (46, 50), "a b"))
-        examples.append(fit_reader.Example(f"How long is the bridge of {town}?", town, text, False, None, "a b"))
+        examples.append(Example(f"When was the bridge of {town} built?", text, "1858", "a b", held_out=False))
+        examples.append(Example(f"How long is the bridge of {town}?", text, None, "a b", held_out=False))
     return fit_reader.prepare(examples, reader, tokenizer)
 
 
@@ -97,7 +99,8 @@ def test_the_shipped_reader_says_what_its_arrays_say(tokenizer):
         logit, _ = made.upper(made.lower(ids, torch.tensor([pair.type_ids]), mask), mask)
 
         # The package's own weights are off by 4 to 10 on these.
-        assert float(logit[0].detach()) == pytest.approx(shipped_reader().logit(question, text), abs=0.6)
+        probability = shipped_reader().probability(question, text)
+        assert float(logit[0].detach()) == pytest.approx(log(probability / (1 - probability)), abs=0.6)
 
 
 def test_training_lowers_the_loss_in_steps_of_eight_bits(reader, package, tokenizer):
@@ -147,43 +150,59 @@ def small_set(tmp_path):
 
 
 def test_the_examples_of_a_set(small_set, monkeypatch):
-    """Each question stands with its passage; half of the answered ones with another that does not answer, too."""
-    monkeypatch.setattr(fit_reader, "OWN_SHARE", 1.0)
-    examples = fit_reader.examples_of(small_set)
+    """Each question stands with the text that the search finds for it; the answer, if there is one, is in it."""
+    monkeypatch.setattr(reader_examples, "OWN_SHARE", 1.0)
+    examples = examples_of(small_set)
     own, near, elsewhere = (
         [one for one in examples if one.kind == f"{small_set.name} {kind}"]
         for kind in ("own", "own near miss", "elsewhere")
     )
 
-    assert (len(own), len(near), len(elsewhere)) == (8, 8, 4)
-    assert all(one.answered and one.title in one.question for one in own)
-    assert all(one.text[slice(*one.answer)].isdigit() for one in own)
-    assert not any(one.answered or one.answer for one in near)
-    assert not any(one.answered or one.title in one.question for one in elsewhere)
+    assert (len(own), len(near)) == (8, 8)
+    assert len(own) + len(near) + len(elsewhere) == len(examples)
+    assert all(one.answer.isdigit() and one.answer in one.text for one in own)
+    assert not any(one.answer for one in near + elsewhere)
+    for one in examples:
+        (asked,), (read,) = ([town for town in TOWNS if town in text] for text in (one.question, one.text))
+        assert (asked == read) == (one not in elsewhere)
+        # What is learned of a title that is not held out is no passage of one that is.
+        assert one.held_out == is_held_out(asked) == is_held_out(read)
 
 
-def test_a_title_is_held_out_whole_and_for_both_fits(small_set):
+def test_a_title_is_held_out_whole_for_the_fit_of_the_confidence(small_set):
     """What the confidence is fitted with are the questions on titles of which the reader has learned no passage."""
     held_out = {town for town in TOWNS if is_held_out(town)}
     answerable, near_misses = fit_confidence.questions(small_set)
 
     assert 0 < len(held_out) < len(TOWNS)
-    assert {town for town in TOWNS for query in answerable if town in query.text} == held_out
-    assert {town for town in TOWNS for query in near_misses if town in query.text} == held_out
-    assert all(one.held_out == (one.title in held_out) for one in fit_reader.examples_of(small_set))
+    assert {town for town in TOWNS for one in answerable if town in one.text} == held_out
+    assert {town for town in TOWNS for one in near_misses if town in one.text} == held_out
 
 
-@pytest.mark.parametrize("name", ["squad2", "nqgold"])
+@pytest.mark.parametrize("name", ["squad2", "nqgold", INVENTED.name])
 def test_the_written_questions_are_of_both_kinds(name):
     """About half of the questions on each set are answered, none stands there twice."""
-    questions = written_for(name)
-    answered = sum(one.answer is not None for one in questions)
+    records = [record for record in read_lines(QUESTIONS) if record["set"] == name]
+    answered = sum(record["answer"] is not None for record in records)
 
-    assert 0.35 < answered / len(questions) < 0.65
-    assert max(Counter((one.document, one.question) for one in questions).values()) == 1
-    assert all(one.answer[0] < one.answer[1] for one in questions if one.answer)
+    assert 0.35 < answered / len(records) < 0.65
+    assert max(Counter((record["document"], record["question"]) for record in records).values()) == 1
+    assert all(record["answer"][0] < record["answer"][1] for record in records if record["answer"])
 
 
 def test_every_line_of_the_written_questions_belongs_to_a_set():
     """No line is lost by a slip in the name of its set."""
-    assert {record["set"] for record in read_lines(QUESTIONS)} == {"squad2", "nqgold"}
+    assert {record["set"] for record in read_lines(QUESTIONS)} == {"squad2", "nqgold", INVENTED.name}
+
+
+def test_the_questions_on_the_invented_documents():
+    """Each stands on one of them; what answers it are whole words of that document."""
+    texts = {document.id: document.text for document in read_documents(INVENTED)}
+    asked = written_for(INVENTED)
+
+    assert {name for one in asked for name in one.documents} == set(texts)
+    for one in asked:
+        if one.answer is not None:
+            (name,) = one.documents
+            assert one.answer == one.answer.strip()
+            assert one.answer in texts[name]

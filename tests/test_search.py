@@ -9,6 +9,7 @@ from qa.documents import parse_document
 from qa.encoders import token_encoder
 from qa.errors import BadQuestion, NoSuchDocument
 from qa.index import Index
+from qa.reader import excerpt, reader
 from qa.rebuild import build
 from qa.search import (
     MAX_QUESTION_CHARS,
@@ -18,6 +19,7 @@ from qa.search import (
     check_question,
     fusion_weights,
     search,
+    understood,
     weights_for,
 )
 from qa.vectors import Embedder
@@ -26,6 +28,7 @@ from qa.words import stems
 pytestmark = pytest.mark.model
 
 QUESTION = "When was the lighthouse of Skagen lit?"
+KEEPERS = ("Anna", "Bo", "Carl", "Dora", "Emil", "Frida", "Georg", "Hanna", "Iver", "Jens", "Karen", "Lars")
 K1, B = 1.5, 0.75  # of BM25, as bm25s has them by default
 
 
@@ -59,11 +62,12 @@ def test_the_longest_question():
 
 
 def test_the_weights_are_proportions():
-    """The fitted weights are not negative and sum to 1, so that a score stays on the scale of its signals."""
-    weights = [getattr(fusion_weights(), spec.name) for spec in fields(Signals)]
+    """The fitted weights are not negative; those of what is compared sum to 1, on top of which the reader's comes."""
+    weights = {spec.name: getattr(fusion_weights(), spec.name) for spec in fields(Signals)}
 
-    assert min(weights) >= 0
-    assert sum(weights) == pytest.approx(1, abs=1e-3)
+    assert min(weights.values()) >= 0
+    assert sum(weights.values()) - weights["reader"] == pytest.approx(1, abs=1e-3)
+    assert 0 < weights["reader"] < 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,61 @@ def test_shared_words_count_more_where_the_models_read_words_in_pieces(question,
     weights = weights_for(question, read.starts.tolist())
 
     assert weights.keyword == pytest.approx(fusion_weights().keyword + 0.4 * share**2, abs=6e-5)
-    assert replace(weights, keyword=fusion_weights().keyword) == fusion_weights()
+    assert weights.reader == pytest.approx(fusion_weights().reader * understood(share), abs=6e-5)
+    assert replace(weights, keyword=fusion_weights().keyword, reader=fusion_weights().reader) == fusion_weights()
+
+
+@pytest.mark.parametrize(
+    ("in_pieces", "share"), [(0.0, 1.0), (0.25, 1.0), (0.4, 0.4), (0.45, 0.2), (0.5, 0.0), (1.0, 0.0)]
+)
+def test_what_is_read_in_pieces_is_not_understood(in_pieces, share):
+    """The more tokens go on with a word, the less the reader counts, and from a half on not at all."""
+    assert understood(in_pieces) == pytest.approx(share)
+
+
+def test_the_hits_near_the_best_are_read(tmp_path, embedder):
+    """Those within .03 of the best score, eight at most; being read raises their score, and they stand first."""
+    texts = {f"{n}.md": f"# Tower {n}\n\nThe keeper of this tower was {name}." for n, name in enumerate(KEEPERS)}
+    index = index_of({"sea.md": "# The sea\n\nFish and wind."} | texts, embedder, tmp_path)
+    counts = set()
+    for question in ("Who was the keeper of tower 3?", "Who was the keeper?", "What does Anna do?", "fish"):
+        found = search(index, embedder, question)
+        read = [hit for hit in found.hits if hit.signals.reader]
+        before = sorted((hit.score - hit.weights.reader * hit.signals.reader for hit in found.hits), reverse=True)
+
+        assert len(read) == min(8, sum(score >= before[0] - 0.03 for score in before))
+        assert list(found.hits[: len(read)]) == read
+        assert all(0 < hit.signals.reader < 1 for hit in read)
+        for hit in read:
+            text = excerpt(hit.passage, hit.sentence_scores)
+            assert hit.signals.reader == reader().probability(question, text)
+        assert "read" in found.stages
+        counts.add(len(read))
+
+    assert 1 in counts
+    assert max(counts) == 8
+
+
+def test_what_answers_comes_before_what_only_comes_near(tmp_path, embedder):
+    """Of two passages that are as like the question, the one that answers it is first, as reading tells."""
+    near = "The first keeper of the lighthouse was asked about his wife."
+    right = "Anna Ancher, the wife of the first keeper, kept the lamp of the lighthouse."
+    index = index_of({"a.md": near, "b.md": right}, embedder, tmp_path)
+
+    first, second = search(index, embedder, "What was the name of the wife of the first keeper of the lighthouse?").hits
+
+    assert (first.passage.text, second.passage.text) == (right, near)
+    assert first.score - first.weights.reader * first.signals.reader < second.score
+
+
+@pytest.mark.parametrize("question", ["Wer entzündete den Leuchtturm in Skagen?", "маяк стоит"])
+def test_a_question_in_another_language_is_not_read(tiny_index, embedder, question):
+    """The reader knows English: what it would say of other languages does not count, and takes no time."""
+    found = search(tiny_index, embedder, question)
+
+    assert found.hits
+    assert all(hit.signals.reader == hit.weights.reader == 0 for hit in found.hits)
+    assert "read" not in found.stages
 
 
 def test_the_fitting_passage_is_found(tiny_index, embedder):

@@ -13,7 +13,7 @@ import pytest
 from qa.answer import Reply, Status
 from qa.errors import BadQuestion, IndexMissing, IndexUnusable, NoSuchDocument
 from qa.index import generation_folder, read_pointer
-from qa.reader import reader
+from qa.reader import _load
 from qa.rebuild import rebuild
 from qa.service import POLL_SECONDS, Service
 from qa.settings import Settings
@@ -284,12 +284,12 @@ def test_a_broken_new_generation_leaves_the_old_one_serving(settings, write, cap
 
 def test_the_reader_is_loaded_before_the_first_question(settings):
     """Opening loads what a question needs, the reader too, so that the first person does not wait for it."""
-    reader.cache_clear()
+    _load.cache_clear()
     service = Service(settings)
 
     service.open()
 
-    assert reader.cache_info().currsize == 1
+    assert _load.cache_info().currsize == 1
     service.close()
 
 

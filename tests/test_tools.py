@@ -5,10 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from qa.confidence import Evidence
-from qa.search import Signals
 from tools import fit_confidence, fit_ranking
 
-SIGNALS, EVIDENCE = len(fields(Signals)), len(fields(Evidence))
+SIGNALS, EVIDENCE = len(fit_ranking.COMPARED), len(fields(Evidence))
 
 
 def ranking_examples(informative: int, count: int = 30) -> list[fit_ranking.Example]:
@@ -33,12 +32,11 @@ def rows(mean: float, informative: int, count: int = 200) -> NDArray[np.float64]
 
 @pytest.mark.parametrize("informative", [0, SIGNALS - 1])
 def test_the_ranking_fit_finds_the_signal_that_tells(informative):
-    """The signal that the relevant candidates share gets nearly all the weight; weights are shares."""
+    """The signal that the relevant candidates share gets nearly all the weight; no weight is negative."""
     weights = fit_ranking.fit([ranking_examples(informative)])
 
-    assert weights.sum() == pytest.approx(1)
     assert weights.min() >= 0
-    assert weights[informative] > 0.8
+    assert weights[informative] > 0.8 * weights.sum()
 
 
 def test_every_set_counts_the_same_in_the_ranking_fit():
@@ -47,8 +45,8 @@ def test_every_set_counts_the_same_in_the_ranking_fit():
 
     weights = fit_ranking.fit([few, many])
 
-    assert weights[0] > 0.3
-    assert weights[1] > 0.3
+    assert weights[0] > 0.3 * weights.sum()
+    assert weights[1] > 0.3 * weights.sum()
 
 
 @pytest.mark.parametrize("informative", range(EVIDENCE))

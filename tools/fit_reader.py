@@ -4,8 +4,10 @@
 
 The folders are retrieval sets in the BEIR layout, named as in tools/reader_questions.jsonl: questions that a language
 model wrote from reading their passages, and from nothing else. Half of them a passage answers, half of these in other
-words than its own; the other half it nearly answers. Two kinds of examples are added: questions of the sets themselves,
-and answered questions with the passage that is most like them of those that do not answer.
+words than its own; the other half it nearly answers. Questions of the sets themselves are added, and written ones on
+tools/reader_documents, which are of kinds that the sets lack: retellings, reviews, manuals, minutes, rules. A language
+model made these documents up, so that nobody and nothing in them is what a person could ask about. Each question is
+learned from with what a search for it comes up with (tools/reader_examples.py).
 
 Only the upper layers of a packaged cross-encoder are trained (the lower ones have little to learn from so few examples,
 and their output is computed once), to tell answered from unanswered and, so that it learns where to look, to mark the
@@ -13,16 +15,16 @@ tokens of the answer; the marks are dropped afterwards. The package has the fact
 bits, and so has the result: while it is trained they are rounded in each step, since rounded at the end alone most of
 them would fall back to where they were.
 
-One title in five is held out: no passage of it is learned from. The areas under the ROC curve that are printed are of
-these passages, and tools/fit_confidence.py uses the questions on them. (A question that one of them answers may have
-been learned from as not answered by a passage of another title.)
+One title in five is held out: no passage of it and no question on it is learned from. The areas under the ROC curve
+that are printed are of these, and so are the questions of tools/fit_confidence.py and those of tools/fit_ranking.py on
+which the reader's weight is fitted.
 Source: Nogueira and Cho, "Passage Re-ranking with BERT", 2019; Rajpurkar et al., "Know What You Don't Know", 2018; for
 the rounding Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013.
 """
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,6 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import roc_auc_score
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -42,82 +43,17 @@ from tqdm import tqdm
 
 from qa.encoders import encode_all
 from qa.weights import MINILM_READER, verified
-from tools.written import is_held_out, read_lines, written_for
+from tools.reader_examples import Example, examples_of
+from tools.written import INVENTED
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "qa" / "reader.npz"
-OWN_SHARE = 0.4  # of the questions of the sets themselves
 TRAINED_FROM = 6  # of twelve layers
 WIDTH, HEADS, LAYERS = 384, 12, 12
 MAX_TOKENS = 320
 BATCH = 16
 RATE = 2e-4
 MARK_WEIGHT = 0.5  # of the loss of the marks
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A question and a passage."""
-
-    question: str
-    title: str
-    text: str
-    answered: bool
-    answer: tuple[int, int] | None  # in code points of the text; None if it is not answered, or it is not known where
-    kind: str
-
-    @property
-    def held_out(self) -> bool:
-        """Whether it is not learned from."""
-        return is_held_out(self.title)
-
-
-def examples_of(folder: Path) -> list[Example]:
-    """Return all examples over one set."""
-    corpus = {record["_id"]: record for record in read_lines(folder / "corpus.jsonl")}
-    chance = random.Random(1)  # noqa: S311
-    examples = []
-
-    def add(question: str, document: str, answer: tuple[int, int] | None, kind: str, *, answered: bool) -> None:
-        record = corpus[document]
-        examples.append(Example(question, record["title"], record["text"], answered, answer, f"{folder.name} {kind}"))
-
-    answered: list[tuple[str, str, str]] = []  # question, document, words of the answer
-    for one in written_for(folder.name):
-        add(one.question, one.document, one.answer, one.kind, answered=one.answer is not None)
-        if one.answer:
-            words = corpus[one.document]["text"][slice(*one.answer)]
-            answered.append((one.question, one.document, words))
-    queries = {record["_id"]: record for record in read_lines(folder / "queries.jsonl")}
-    for line in (folder / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        name, document, _ = line.split("\t")
-        if chance.random() < OWN_SHARE:
-            question, words = queries[name]["text"], queries[name]["metadata"]["answers"][0]
-            start = corpus[document]["text"].find(words)
-            span = (start, start + len(words)) if start >= 0 else None
-            add(question, document, span, "own", answered=True)
-            answered.append((question, document, words))
-    if (folder / "unanswerable.jsonl").exists():
-        for record in read_lines(folder / "unanswerable.jsonl"):
-            if chance.random() < OWN_SHARE:
-                add(record["text"], record["metadata"]["near_doc"], None, "own near miss", answered=False)
-    elsewhere = chance.sample(answered, len(answered) // 2)
-    for (question, _, _), document in zip(elsewhere, most_similar_wrong(corpus, elsewhere), strict=True):
-        if document:
-            add(question, document, None, "elsewhere", answered=False)
-    return examples
-
-
-def most_similar_wrong(corpus: dict[str, Any], answered: Sequence[tuple[str, str, str]]) -> Iterator[str | None]:
-    """Yield for each question the passage most like it that neither answers it nor holds the words of the answer."""
-    names = list(corpus)
-    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
-    passages = vectorizer.fit_transform([f"{corpus[name]['title']} {corpus[name]['text']}" for name in names])
-    likeness = (vectorizer.transform([question for question, _, _ in answered]) @ passages.T).toarray()
-    for (_, document, words), row in zip(answered, likeness, strict=True):
-        nearest = (names[number] for number in np.argsort(-row)[:5])
-        wrong = (n for n in nearest if n != document and words.casefold() not in corpus[n]["text"].casefold())
-        yield next(wrong, None)
 
 
 class Rounded(nn.Linear):
@@ -291,10 +227,10 @@ def prepare(examples: Sequence[Example], reader: Reader, tokenizer: Tokenizer) -
     """Run the layers that are not trained."""
 
     def one(example: Example) -> Prepared:
-        front = f"{example.title}. "
-        encoding = tokenizer.encode(example.question, front + example.text)
+        encoding = tokenizer.encode(example.question, example.text)
         ids, types = torch.tensor([encoding.ids]), torch.tensor([encoding.type_ids])
-        start, end = (place + len(front) for place in example.answer or (0, 0))
+        start = example.text.index(example.answer or "")
+        end = start + len(example.answer or "")
         marks = [
             float(kind == 1 and first < end and after > start)
             for (first, after), kind in zip(encoding.offsets, encoding.type_ids, strict=True)
@@ -333,11 +269,10 @@ def run(reader: Reader, batch: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(reader: Reader, batch: Sequence[Prepared]) -> Tensor:
-    """Return the loss of a batch; where an answer stands that nobody marked, its marks do not count."""
+    """Return the loss of a batch."""
     answered, marks = run(reader, batch)
-    right = torch.tensor([float(one.example.answered) for one in batch])
-    known = torch.tensor([float(not one.example.answered or one.example.answer is not None) for one in batch])
-    counted = padded([one.inside for one in batch]) * known[:, None]
+    right = torch.tensor([float(one.example.answer is not None) for one in batch])
+    counted = padded([one.inside for one in batch])
     marked = functional.binary_cross_entropy_with_logits(
         marks, padded([one.marks for one in batch]), reduction="none", pos_weight=torch.tensor(4.0)
     )
@@ -379,11 +314,11 @@ def report(reader: Reader, prepared: Sequence[Prepared]) -> None:
             for batch in tqdm(batches(prepared, random.Random(1)), desc="held out")  # noqa: S311
             for one, logit in zip(batch, run(reader, batch)[0], strict=True)
         }
-    for kind in sorted({one.example.kind for one in prepared if not one.example.answered}):
+    for kind in sorted({one.example.kind for one in prepared if one.example.answer is None}):
         folder = kind.split()[0]
-        judged = [one for one in prepared if one.example.kind == kind or one.example.answered]
+        judged = [one for one in prepared if one.example.kind == kind or one.example.answer is not None]
         judged = [one for one in judged if one.example.kind.split()[0] == folder]
-        area = roc_auc_score([one.example.answered for one in judged], [logits[id(one)] for one in judged])
+        area = roc_auc_score([one.example.answer is not None for one in judged], [logits[id(one)] for one in judged])
         print(f"{kind}: {area:.3f}")
 
 
@@ -403,7 +338,7 @@ def main(epochs: int, folders: tuple[Path, ...]) -> None:
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
-    examples = [example for folder in folders for example in examples_of(folder)]
+    examples = [example for folder in (*folders, INVENTED) for example in examples_of(folder)]
     prepared = prepare(examples, reader, tokenizer)
     held_out = [one for one in prepared if one.example.held_out]
     print("before:")
