@@ -322,14 +322,16 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).replace("…", "...").split()).lower()
 
 
-def _asked(index: Index, embedder: Embedder, query: BeirQuery, depth: int = CANDIDATES) -> tuple[Sequence[Hit], float]:
+def _asked(
+    index: Index, embedder: Embedder, query: BeirQuery, *, depth: int = CANDIDATES, read: bool = True
+) -> tuple[Sequence[Hit], float]:
     """Return the passages found and the confidence.
 
     Some sets ask with whole paragraphs: what is beyond the longest question is left out. A question without a letter
     or digit finds nothing.
     """
     try:
-        found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS], depth=depth)
+        found = search(index, embedder, query.text.strip()[:MAX_QUESTION_CHARS], depth=depth, read=read)
     except BadQuestion:
         return (), 0.0
     return found.hits, confidence_of(found)
@@ -337,7 +339,7 @@ def _asked(index: Index, embedder: Embedder, query: BeirQuery, depth: int = CAND
 
 def _ranking(index: Index, embedder: Embedder, query: BeirQuery, hits: Sequence[Hit]) -> list[str]:
     """Return the documents of the passages found and, for recall@100, those that a deeper search adds."""
-    deeper, _ = _asked(index, embedder, query, _DEPTH)
+    deeper, _ = _asked(index, embedder, query, depth=_DEPTH, read=False)  # only the first ones would be read, again
     return _without_itself(dict.fromkeys((*_documents(hits), *_documents(deeper))), query)
 
 

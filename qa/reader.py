@@ -53,6 +53,10 @@ def excerpt(passage: Passage, fits: Sequence[float]) -> str:
         first, last = min(first, better), max(last, better)
 
 
+_load = cache(Reader)
+_loading = Lock()  # whoever needs it while it is loaded waits, rather than load it again
+
+
 def reader() -> Reader:
     """Return the one reader of this process; its session may be used by several threads at once.
 
@@ -61,7 +65,3 @@ def reader() -> Reader:
     """
     with _loading:
         return _load()
-
-
-_load = cache(Reader)
-_loading = Lock()  # whoever needs it while it is loaded waits, rather than load it again

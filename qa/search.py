@@ -156,6 +156,7 @@ def search(
     exact: bool = False,
     seconds: float = math.inf,
     depth: int = CANDIDATES,
+    read: bool = True,
 ) -> Found:
     """Return the candidates for a question, best first.
 
@@ -165,6 +166,7 @@ def search(
         exact: take the question as it is spelt.
         seconds: after which it is given up.
         depth: passages taken from each first stage.
+        read: whether the reader settles the order of those that are near the best.
     Raises:
         BadQuestion: as `check_question`, or the question holds nothing that the model can read.
         NoSuchDocument: an id of `documents` is not in the index.
@@ -212,7 +214,7 @@ def search(
     ]
     ordered = _near_duplicates_last(_best_first(hits))
     watch.lap("fuse")
-    if weights.reader:
+    if read and weights.reader:
         ordered = _near_duplicates_last(_best_first(_read(query.searched, ordered)))
         watch.lap("read")
     coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]

@@ -45,7 +45,7 @@ def examples(folder: Path, count: int) -> list[Example]:
     with TemporaryDirectory() as temporary:
         index = build(beir.documents, embedder, Path(temporary), lambda *_: None)
         for query in tqdm(queries, desc=folder.name):
-            hits = search.search(index, embedder, query.text).hits
+            hits = search.search(index, embedder, query.text, read=False).hits
             relevant = np.array([hit.passage.document_id in query.relevant for hit in hits])
             if relevant.any() and not relevant.all():
                 found.append((np.array([[getattr(hit.signals, name) for name in COMPARED] for hit in hits]), relevant))
