@@ -60,7 +60,7 @@ TRAINED_LAYERS = Weights(  # of the reader, in place of those of MINILM_READER (
     "the reader",
     "qa",
     "",
-    (("reader.npz", "1cd9ce8ac7c8df1e4008505ef98a4ab8946cd9f1be99ca6e6734798eff644442"),),
+    (("reader.npz", "8e3dd34b4a829ab4d9165c7e726c8800bcf1af49f33cb021a7b730e4ebea110f"),),
     "git checkout HEAD -- qa/reader.npz",
 )
 ENGLISH_WORDS = Weights(  # MIT; each line is a word, a blank and a count

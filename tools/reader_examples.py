@@ -53,7 +53,7 @@ def examples_of(folder: Path) -> list[Example]:
             about = {titles[name] for name in one.documents}
             article = [name for name, title in titles.items() if title in about]
             short = sum(len(index.passages_of(name)) for name in article) <= FEW_PASSAGES
-            return search(index, embedder, one.text, documents=None if short else article)
+            return search(index, embedder, one.text, documents=None if short else article, read=False)
 
         for one, found in zip(asked, tqdm(encode_all(find, asked), desc=folder.name, total=len(asked)), strict=True):
             held_out = any(is_held_out(titles[name]) for name in one.documents)
