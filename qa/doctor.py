@@ -23,13 +23,12 @@ from qa import feedback
 from qa.corpus import read_corpus
 from qa.encoders import WORKERS, token_encoder
 from qa.errors import BadQuestion, FeedbackRefused, IndexUnusable, QAError
-from qa.explain import explain
 from qa.index import Index, check_model, generation_folder, generations_except, open_generation, open_index
 from qa.passages import Passage
 from qa.reader import reader
 from qa.rebuild import Progress, cut, usable_pointer
 from qa.rollback import NOTHING_BEFORE
-from qa.search import MAX_QUESTION_CHARS, search
+from qa.search import MAX_QUESTION_CHARS, best_sentence, holds, search
 from qa.settings import OFF, Settings
 from qa.vectors import DEFAULT_MODEL, Embedder
 from qa.verify import faults
@@ -394,8 +393,11 @@ def _ask_for(index: Index, embedder: Embedder, spread: Counter[str], row: int) -
     hit = next((hit for hit in hits if hit.row == row), None)
     if hit in hits[:SHOWN]:
         return _Fate.SHOWN, place
-    repeats = explain(hits, hit).repeats if hit else None
-    if (repeats and repeats <= SHOWN) or any(other.passage.text == passage.text for other in hits[:SHOWN]):
+    sentence = passage.sentences[best_sentence(hit)] if hit else None
+    if any(
+        other.passage.text == passage.text or (sentence and holds(other, passage.document_id, sentence))
+        for other in hits[:SHOWN]
+    ):
         return _Fate.TWIN_SHOWN, place
     rank = f"number {hits.index(hit) + 1}" if hit else "not looked at closely"
     return _Fate.LOST, f'{place}: {rank} for "{question}"'

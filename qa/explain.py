@@ -47,7 +47,7 @@ class Explanation:
     score: float
     score_rank: int  # by score alone
     rank: int  # in the end
-    repeats: int | None  # final rank of the better passage that holds its best sentence too: it was moved behind
+    repeats: int | None  # final rank of the better passage that holds its best sentence too, if that cost it its place
 
 
 class Stage(StrEnum):
@@ -55,7 +55,7 @@ class Stage(StrEnum):
 
     NO_PASSAGE = "no_passage"  # it holds no text that is searched, such as a heading alone
     FIRST_STAGE = "first_stage"  # its passage is not among the candidates
-    NEAR_DUPLICATE = "near_duplicate"  # a better passage holds the same sentence
+    NEAR_DUPLICATE = "near_duplicate"  # it would be shown, if a better passage did not hold the same sentence
     RANKING = "ranking"  # others have a higher score
     SHOWN = "shown"  # it was not left out
 
@@ -167,10 +167,10 @@ def _verdict(
         )
     if explanation.rank <= k:
         return Stage.SHOWN, f"it is shown as number {explanation.rank}"
-    if explanation.repeats is not None:
+    if explanation.repeats is not None and explanation.score_rank <= k:
         return Stage.NEAR_DUPLICATE, (
             f"its best sentence stands in passage {explanation.repeats} too, so it was moved from place "
-            f"{explanation.score_rank} to {explanation.rank}, behind all passages that say something else"
+            f"{explanation.score_rank} to {explanation.rank}"
         )
     last = found.hits[k - 1]
     lost = max(explanation.factors, key=lambda f: f.weight * getattr(last.signals, f.name) - f.product)

@@ -37,6 +37,7 @@ _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has severa
 # Reading one takes longer than all that is before it, and changes little where the order is clear (docs/evaluation.md).
 _READ_WITHIN = 0.025  # of the best score
 _READ_AT_MOST = 8
+_REPEATED = 0.03  # what a passage loses for showing the sentence that a better one shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Found:
     """Everything that was found for a question, best first."""
 
     query: Query
-    hits: tuple[Hit, ...]  # all candidates; near-duplicates of a better hit stand at the end
+    hits: tuple[Hit, ...]  # all candidates; those that repeat a better hit stand lower than their scores
     coverage: tuple[float, ...]  # best cosine of each question token within the best passage; () if nothing was found
     stages: dict[str, float]  # milliseconds of each stage
 
@@ -212,11 +213,12 @@ def search(
         )
         for i, row in enumerate(candidates)
     ]
-    ordered = _near_duplicates_last(_best_first(hits))
+    ordered = _best_first(hits)
     watch.lap("fuse")
     if read and weights.reader:
-        ordered = _near_duplicates_last(_best_first(_read(query.searched, ordered)))
+        ordered = _best_first(_read(query.searched, ordered))
         watch.lap("read")
+    ordered = _repeats_lower(ordered)
     coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
     return Found(query, tuple(ordered), tuple(coverage.tolist()), watch.stages)
 
@@ -388,12 +390,17 @@ def _cosines(
     return np.split(together, np.cumsum([len(rows) for rows in groups])[:-1])
 
 
-def _near_duplicates_last(hits: Sequence[Hit]) -> list[Hit]:
-    """Move a hit whose best sentence stands in a better hit already behind all others."""
-    first: list[Hit] = []
-    repeated: list[Hit] = []
-    for hit in hits:
-        document_id, span = hit.passage.document_id, hit.passage.sentences[best_sentence(hit)]
-        shown = any(holds(other, document_id, span) for other in first)
-        (repeated if shown else first).append(hit)
-    return [*first, *repeated]
+def _repeats_lower(ordered: Sequence[Hit]) -> list[Hit]:
+    """Put each hit whose best sentence stands in a better hit where one of a score less by _REPEATED would stand.
+
+    Not behind all others: passages overlap, and what is new in the neighbour is often the answer.
+    """
+    fresh: list[Hit] = []
+    scores: list[tuple[float, Hit]] = []
+    for hit in ordered:
+        span = hit.passage.sentences[best_sentence(hit)]
+        repeats = any(holds(other, hit.passage.document_id, span) for other in fresh)
+        if not repeats:
+            fresh.append(hit)
+        scores.append((hit.score - _REPEATED * repeats, hit))
+    return [hit for _, hit in sorted(scores, key=lambda one: -one[0])]

@@ -266,29 +266,35 @@ def test_the_same_question_finds_the_same(tiny_index, embedder):
     assert replace(one, stages={}) == replace(two, stages={})
 
 
-def test_what_repeats_a_better_hit_goes_last(tmp_path, embedder):
-    """A passage whose best sentence stands in a better hit of the document comes behind all that says something new."""
+def test_what_repeats_a_better_hit_stands_lower(tmp_path, embedder):
+    """A passage whose best sentence stands in a better hit of the document stands where one with .03 less would."""
     sentences = " ".join(f"The keeper of tower {n} counted {n * 7} ships in the fog." for n in range(80))
     index = index_of({"a.md": f"# Towers\n\n{sentences}", "b.md": "# Soup\n\nSoup is hot."}, embedder, tmp_path)
-    seen_repeats = 0
+    lowered = 0
     for n in range(0, 80, 3):
         hits = search(index, embedder, f"How many ships did the keeper of tower {n} count?").hits
-        repeats = []
-        for place, hit in enumerate(hits):
+        by_score = sorted(hits, key=lambda hit: -hit.score)
+        counted, fresh = [], []
+        for hit in by_score:
             start, end = hit.passage.sentences[best_sentence(hit)]
-            repeats.append(
-                any(
-                    other.passage.document_id == hit.passage.document_id
-                    and other.passage.start <= start
-                    and end <= other.passage.end
-                    for other, repeated in zip(hits[:place], repeats, strict=True)
-                    if not repeated
-                )
+            repeats = any(
+                other.document_id == hit.passage.document_id and other.start <= start and end <= other.end
+                for other in fresh
             )
-        seen_repeats += sum(repeats)
-        assert repeats == sorted(repeats)
+            if not repeats:
+                fresh.append(hit.passage)
+            counted.append(hit.score - (0.03 if repeats else 0))
 
-    assert seen_repeats
+        before = [hit.score - hit.weights.reader * hit.signals.reader for hit in hits]
+        near = sum(score >= max(before) - 0.025 for score in before)
+
+        assert sum(hit.signals.reader > 0 for hit in hits) == min(8, near)  # what repeats is read too
+        assert hits[0] is by_score[0]
+        expected = sorted(zip(counted, by_score, strict=True), key=lambda one: -one[0])
+        assert list(hits) == [hit for _, hit in expected]
+        lowered += list(hits) != by_score
+
+    assert lowered
 
 
 def test_attached_questions_find_their_section(tiny_index, embedder):
