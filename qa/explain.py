@@ -55,7 +55,7 @@ class Stage(StrEnum):
 
     NO_PASSAGE = "no_passage"  # it holds no text that is searched, such as a heading alone
     FIRST_STAGE = "first_stage"  # its passage is not among the candidates
-    NEAR_DUPLICATE = "near_duplicate"  # it would be shown, if a better passage did not hold the same sentence
+    NEAR_DUPLICATE = "near_duplicate"  # only that a better passage holds the same sentence put it behind those shown
     RANKING = "ranking"  # others have a higher score
     SHOWN = "shown"  # it was not left out
 
@@ -167,12 +167,12 @@ def _verdict(
         )
     if explanation.rank <= k:
         return Stage.SHOWN, f"it is shown as number {explanation.rank}"
-    if explanation.repeats is not None and explanation.score_rank <= k:
+    last = found.hits[k - 1]
+    if explanation.repeats is not None and explanation.score > last.score:
         return Stage.NEAR_DUPLICATE, (
             f"its best sentence stands in passage {explanation.repeats} too, so it was moved from place "
             f"{explanation.score_rank} to {explanation.rank}"
         )
-    last = found.hits[k - 1]
     lost = max(explanation.factors, key=lambda f: f.weight * getattr(last.signals, f.name) - f.product)
     return Stage.RANKING, (
         f"it is number {explanation.rank} with a score of {explanation.score:.4f}; number {k}, the last one shown, has "

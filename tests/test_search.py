@@ -8,6 +8,7 @@ from qa.confidence import confidence_of
 from qa.documents import parse_document
 from qa.encoders import token_encoder
 from qa.errors import BadQuestion, NoSuchDocument
+from qa.explain import Stage, why_not
 from qa.index import Index
 from qa.reader import excerpt, reader
 from qa.rebuild import build
@@ -295,6 +296,27 @@ def test_what_repeats_a_better_hit_stands_lower(tmp_path, embedder):
         lowered += list(hits) != by_score
 
     assert lowered
+
+
+def test_a_passage_that_lost_its_place_by_repeating_is_told_so(tmp_path, embedder):
+    """What is not shown, though its score is above that of one that is, is left out as a near duplicate."""
+    sentences = " ".join(f"The keeper of tower {n} counted {n * 7} ships in the fog." for n in range(80))
+    index = index_of({"a.md": f"# Towers\n\n{sentences}"}, embedder, tmp_path)
+    told = 0
+    for n in range(0, 80, 27):
+        question = f"How many ships did the keeper of tower {n} count?"
+        hits = search(index, embedder, question).hits
+        for k in range(2, len(hits)):
+            place = hits[k].passage.document_id, hits[k].passage.start, hits[k].passage.end
+            lowered = hits[k].score > hits[k - 1].score
+
+            found = why_not(index, embedder, question, *place, k=k)
+
+            assert found.passage == hits[k].passage
+            assert found.stage is (Stage.NEAR_DUPLICATE if lowered else Stage.RANKING)
+            told += lowered
+
+    assert told
 
 
 def test_attached_questions_find_their_section(tiny_index, embedder):
