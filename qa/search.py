@@ -33,11 +33,11 @@ MAX_QUESTION_CHARS = 1000
 MAX_K = 20
 CANDIDATES = 30  # passages taken from each first stage for an answer
 _IN_PIECES = 0.4  # weight that the keyword signal gains where no token is a whole word: measured in docs/evaluation.md
+_REPEATED = 0.03  # what a passage loses whose best sentence a better one shows too: measured in docs/evaluation.md
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
 # Reading one takes longer than all that is before it, and changes little where the order is clear (docs/evaluation.md).
 _READ_WITHIN = 0.035  # of the best score
 _READ_AT_MOST = 8
-_REPEATED = 0.03  # what a passage loses for showing the sentence that a better one shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,7 @@ def search(
         ordered = _best_first(_read(query.searched, ordered))
         watch.lap("read")
     ordered = _repeats_lower(ordered)
+    watch.lap("fuse")
     coverage = scores.tokens[np.flatnonzero(candidates == ordered[0].row)[0]]
     return Found(query, tuple(ordered), tuple(coverage.tolist()), watch.stages)
 
