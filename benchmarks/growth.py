@@ -305,7 +305,7 @@ def _filler(number: int, name: int, sentences: list[str]) -> tuple[Document, Pas
     ends = np.cumsum([len(sentence) + 1 for sentence in sentences]).tolist()
     spans = tuple((end - 1 - len(sentence), end - 1) for end, sentence in zip(ends, sentences, strict=True))
     identity = hashlib.sha256(document.id.encode()).hexdigest()[:16]
-    return document, Passage(identity, document.id, (), 0, len(text), text, spans, f"{title}. ")
+    return document, Passage(identity, document.id, (), 0, len(text), text, spans, f"{title}. ", 0, "")
 
 
 def _word(number: int) -> str:

@@ -10,7 +10,8 @@
         passages.jsonl              the passages, in document order; their row number is their line number
         passages.sentences.npy      (passages + 1,) int32: first row in vectors.faiss of the sentences of each passage
         questions.jsonl             attached questions
-        vectors.faiss               unit embeddings: all sentences of the passages, then all attached questions
+        vectors.faiss               unit embeddings: all sentences of the passages, then all attached questions, then
+                                    again, behind its opening, what goes on with a paragraph from above its passage
         parents.npy                 (rows,) int32: the passage of each row of vectors.faiss
         tokens.*.npy                token states for late interaction
         sentence_tokens.*.npy       the same of each row of vectors.faiss, as the embedding model reads it
@@ -56,7 +57,7 @@ from qa.vectors import ModelInfo
 from qa.weights import sha256_of
 from qa.words import words_of
 
-FORMAT = 7  # goes up with everything that changes what a generation holds or how
+FORMAT = 8  # goes up with everything that changes what a generation holds or how
 _POINTER = "CURRENT"
 _GENERATIONS = "generations"
 _MANIFEST = "manifest.json"
@@ -86,12 +87,13 @@ class Manifest:
     passages: int
     sentences: int
     questions: int
+    continuing: int  # of the sentences, which are embedded again behind the opening of their paragraph
     files: dict[str, str]  # path within the generation: SHA-256
 
     @property
     def vectors(self) -> int:
         """How many rows vectors.faiss has."""
-        return self.sentences + self.questions
+        return self.sentences + self.questions + self.continuing
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +120,16 @@ class Index:
         row = self.documents.row_of(document_id)
         return range(self._first_passages[row], self._first_passages[row + 1])
 
-    def questions_of(self, passage: int) -> NDArray[np.int64]:
-        """Return the rows in `vectors` of the questions attached to a passage."""
-        passages, rows = self._questions_by_passage
+    def further_rows_of(self, passage: int) -> NDArray[np.int64]:
+        """Return the rows in `vectors` that a passage has behind all sentences.
+
+        They are those of the questions attached to it, and of its sentences behind the opening of their paragraph.
+        """
+        passages, rows = self._further_rows
         return rows[slice(*np.searchsorted(passages, [passage, passage + 1]))]
 
     @cached_property
-    def _questions_by_passage(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def _further_rows(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         first = int(self.sentence_rows[-1])
         passages = self.parents[first:]
         order = np.argsort(passages, kind="stable")
@@ -166,7 +171,7 @@ class Parts:
     documents: Sequence[Document]
     passages: Sequence[Passage]
     questions: Sequence[AttachedQuestion]
-    vectors: NDArray[np.float32]  # of all sentences, then of all attached questions; unit rows, as `qa.nearest.as_kept`
+    vectors: NDArray[np.float32]  # in the order of vectors.faiss; unit rows, as `qa.nearest.as_kept`
 
 
 # ---------------------------------------------------------------------------------------------------- the pointer
@@ -312,7 +317,8 @@ def _write_texts(root: Path, parts: Parts) -> None:
     np.save(root / "passages.sentences.npy", _starts(counts))
     numbers = np.arange(len(counts), dtype=np.int32)
     of_questions = np.array([question.passage for question in parts.questions], dtype=np.int32)
-    np.save(root / "parents.npy", np.concatenate([np.repeat(numbers, counts), of_questions]))
+    continuing = np.repeat(numbers, [passage.continuing for passage in parts.passages])
+    np.save(root / "parents.npy", np.concatenate([np.repeat(numbers, counts), of_questions, continuing]))
 
 
 def _starts(counts: Sequence[int]) -> NDArray[np.int32]:

@@ -21,7 +21,7 @@ from qa.passages import Passage
 from qa.storage import ArrayWriter, mapped_array
 
 VOCABULARY = 30522  # of both encoders
-CONTEXT = -1  # number of the "sentence" of tokens that stand in the context in front of a passage
+CONTEXT = -1  # number of the "sentence" of tokens that stand in front of a passage, in its preamble
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def quantize(states: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def sentence_of_tokens(passage: Passage, starts: NDArray[np.int32]) -> NDArray[np.int16]:
-    """Return the sentence number of each token of `passage.context + passage.text`, given where the tokens begin."""
+    """Return the sentence number of each token of `passage.preamble + passage.text`, given where the tokens begin."""
     bounds = np.array([start - passage.start for start, _ in passage.sentences], dtype=np.int32)
-    offsets = starts - len(passage.context)
+    offsets = starts - len(passage.preamble)
     numbers = np.searchsorted(bounds, offsets, side="right") - 1
     return np.where(offsets < 0, CONTEXT, np.maximum(numbers, 0)).astype(np.int16)
 
@@ -151,7 +151,7 @@ def score(
     number, owner = sentence[segments], owner[segments]
     own = np.maximum.reduceat(similarity, segments, axis=0)
     context[owner[number == CONTEXT]] = own[number == CONTEXT]
-    # A sentence need not repeat what the title and the headings above it say: their tokens count as if it did.
+    # A sentence need not repeat what title, headings and opening say: their tokens count as if it did.
     placed = _weighted(np.maximum(own, context[owner]), weights)
     for at, row, fit in zip(number, owner, placed, strict=True):
         if at != CONTEXT:
@@ -171,7 +171,7 @@ def score_dense(
 
     Args:
         ids: (question tokens,) vocabulary ids of the question's tokens.
-        groups: for each passage the rows in `dense` of its sentences and attached questions, one or more.
+        groups: for each passage its rows in `dense`, one or more.
         absent: as in `score`.
     Returns:
         One score for each passage, shape (m,), and for each passage those of its rows; all are -1..1.

@@ -14,7 +14,7 @@ TARGET_CHARS = 1000  # a passage grows up to this; measured best between 600 and
 MAX_CHARS = 1200  # never more, whatever the text is like
 OVERLAP_CHARS = 300  # a longer last sentence is not repeated in the next passage
 MARKER_CHARS = 20  # kept free for the marker of a list item
-CONTEXT_CHARS = 200  # of a title or heading, in front of what is embedded: a longer one would drown the text
+CONTEXT_CHARS = 200  # of a title, heading or opening, in front of what is embedded: a longer one would drown the text
 SHORT_LABEL_CHARS = 60  # a shorter first sentence of a list item ("Odo.") stays with the second
 
 
@@ -30,6 +30,13 @@ class Passage:
     text: str
     sentences: tuple[Span, ...]  # at least one; in code points of the document's text, in order, within start..end
     context: str  # title, headings and, within a list, its lead-in: put in front when embedding, never cited
+    continuing: int  # how many of its first sentences go on with a paragraph or list item that begins above it
+    opening: str  # the first sentence of that paragraph or item, "" where there is none: searched, never cited
+
+    @property
+    def preamble(self) -> str:
+        """What is to be known for the sentences that go on with a paragraph."""
+        return self.context + self.opening
 
     def words(self, span: Span) -> str:
         """Return the text at a span of the document that lies within the passage, such as one of `sentences`."""
@@ -45,6 +52,7 @@ class _Unit:
     block: int
     glued: bool  # must not be parted from the unit before it
     lead_in: str
+    opening: str  # the first sentence of its paragraph or item if that is another unit, else ""
 
 
 def passages_of(document: Document, section: Section) -> list[Passage]:
@@ -68,14 +76,16 @@ def _units(document: Document, section: Section) -> list[_Unit]:
         is_list = block.kind in ("item", "header", "row")
         if is_list and not in_list:
             lead_in = _lead_in(document, section.blocks[number - 1]) if number else ""
-        for i, span in enumerate(_block_sentences(document, block)):
+        spans = _block_sentences(document, block)
+        for i, span in enumerate(spans):
             glued = (
                 (i == 0 and number > 0 and _belongs_to(document, section.blocks[number - 1], block))
                 or (is_list and i > 0 and units[-1].sentence[1] - units[-1].start < SHORT_LABEL_CHARS)
                 or (i > 0 and document.text[span[0]] in "([")  # a source or an aside
             )
             start = block.start if i == 0 and span[0] - block.start <= MARKER_CHARS else span[0]
-            units.append(_Unit(start, span, number, glued, lead_in if is_list else ""))
+            opening = document.text[slice(*spans[0])] if i and block.kind in ("paragraph", "item") else ""
+            units.append(_Unit(start, span, number, glued, lead_in if is_list else "", opening))
         in_list = is_list
     return units
 
@@ -147,6 +157,7 @@ def _start_of_next(units: list[_Unit], first: int, after: int) -> int:
 def _passage(document: Document, section: Section, units: list[_Unit]) -> Passage:
     start, end = units[0].start, units[-1].sentence[1]
     text = document.text[start:end]
+    opening = units[0].opening[:CONTEXT_CHARS]
     key = "\0".join((document.path, str(start), str(end), text)).encode()
     return Passage(
         id=hashlib.sha256(key).hexdigest()[:16],
@@ -157,6 +168,8 @@ def _passage(document: Document, section: Section, units: list[_Unit]) -> Passag
         text=text,
         sentences=tuple(unit.sentence for unit in units),
         context=_context(document, section, units[0].lead_in if units[0].lead_in not in text else ""),
+        continuing=sum(unit.block == units[0].block for unit in units) if opening else 0,
+        opening=f"{opening} " if opening else "",
     )
 
 

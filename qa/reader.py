@@ -36,6 +36,8 @@ class Reader:
 def excerpt(passage: Passage, fits: Sequence[float]) -> str:
     """Return what is read of a passage: title, headings, and its best sentence with those around it that have room.
 
+    What goes on with a paragraph that begins above the passage comes behind the opening of that paragraph.
+
     Of the sentences before and behind, the one that fits the question better comes first. The best sentence is read
     however long it is.
 
@@ -48,7 +50,8 @@ def excerpt(passage: Passage, fits: Sequence[float]) -> str:
         beside = [number for number in (first - 1, last + 1) if 0 <= number < len(spans)]
         room = [n for n in beside if max(spans[n][1], spans[last][1]) - min(spans[n][0], spans[first][0]) <= READ_CHARS]
         if not room:
-            return passage.context + passage.words((spans[first][0], spans[last][1]))
+            ahead = passage.preamble if first < passage.continuing else passage.context
+            return ahead + passage.words((spans[first][0], spans[last][1]))
         better = max(room, key=lambda number: fits[number])
         first, last = min(first, better), max(last, better)
 

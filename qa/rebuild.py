@@ -69,6 +69,7 @@ class _Content:
         """Yield the texts that get a vector each, in the order of the vectors."""
         yield from _sentence_texts(self.passages)
         yield from (("", question) for question, _ in self.attached)
+        yield from _continuing_texts(self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ def _manifest(content: _Content, embedder: Embedder) -> Manifest:
         passages=len(content.passages),
         sentences=sum(len(passage.sentences) for passage in content.passages),
         questions=len(content.attached),
+        continuing=sum(passage.continuing for passage in content.passages),
         files={},
     )
 
@@ -303,7 +305,8 @@ def _placed(content: _Content, vectors: NDArray[np.float32]) -> list[AttachedQue
     """Return the attached questions, each with the passage of its section that holds the nearest sentence."""
     owner = np.repeat(np.arange(len(content.passages)), [len(passage.sentences) for passage in content.passages])
     placed = []
-    for (question, rows), vector in zip(content.attached, vectors[len(owner) :], strict=True):
+    of_questions = vectors[len(owner) : len(owner) + len(content.attached)]
+    for (question, rows), vector in zip(content.attached, of_questions, strict=True):
         first, after = np.searchsorted(owner, [rows.start, rows.stop])
         placed.append(AttachedQuestion(question, int(owner[first + np.argmax(vectors[first:after] @ vector)])))
     return placed
@@ -334,6 +337,7 @@ def _texts_read_before(before: Index | None, manifest: Manifest) -> Iterator[_Te
     if is_exact(before.vectors) or not is_exact_for(manifest.vectors):
         yield from _sentence_texts(before.passages)
         yield from (("", question.text) for question in before.questions)
+        yield from _continuing_texts(before.passages)
 
 
 def _texts_with_states(before: Index | None, manifest: Manifest) -> Iterator[_Text]:
@@ -343,8 +347,17 @@ def _texts_with_states(before: Index | None, manifest: Manifest) -> Iterator[_Te
 
 
 def _passage_texts(passages: Iterable[Passage]) -> Iterator[_Text]:
-    return ((passage.context, passage.text) for passage in passages)
+    return ((passage.preamble, passage.text) for passage in passages)
 
 
 def _sentence_texts(passages: Iterable[Passage]) -> Iterator[_Text]:
     return ((passage.context, passage.words(span)) for passage in passages for span in passage.sentences)
+
+
+def _continuing_texts(passages: Iterable[Passage]) -> Iterator[_Text]:
+    """Yield the sentences that go on with a paragraph that begins above their passage, each behind its opening."""
+    return (
+        (passage.preamble, passage.words(span))
+        for passage in passages
+        for span in passage.sentences[: passage.continuing]
+    )

@@ -273,7 +273,7 @@ def _hit(
     Args:
         scores: of its sentences, each like the signal of the passage: cosines, late interaction with the sentence and
             its context, late interaction with the sentence as the embedding model reads it. In the first and the last
-            the attached questions come behind.
+            those of the passage's further rows come behind.
     """
     meaning, sentences, dense = scores
     count = len(sentences)
@@ -379,8 +379,8 @@ def _best_by_vector(
 
 
 def _rows_of(index: Index, passage: int) -> NDArray[np.int64]:
-    """Return the rows in `vectors` of a passage: its sentences, then the questions attached to it."""
-    return np.concatenate([np.arange(*index.sentence_rows[passage : passage + 2]), index.questions_of(passage)])
+    """Return the rows in `vectors` of a passage: its sentences, then those behind all sentences."""
+    return np.concatenate([np.arange(*index.sentence_rows[passage : passage + 2]), index.further_rows_of(passage)])
 
 
 def _cosines(

@@ -20,7 +20,7 @@ STEMS, UNKNOWN = ("one", "two", "three", "four"), ("four",)  # three of four wor
 def found_of(question: str, text: str, *, score: float, coverage: list[float], read: float = 0.0) -> Found:
     """Return what a search finds: two hits of one sentence, the first with this score."""
     starts = tuple(n for n in range(len(question)) if n == 0 or question[n - 1] == " ")
-    passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "")
+    passage = Passage("i", "d", (), 0, len(text), text, ((0, len(text)),), "", 0, "")
     signals = Signals(0, 0, 0, 0, read)
     hits = [Hit(passage, row, score - row, signals, fusion_weights(), (score,)) for row in range(2)]
     return Found(Query(question, question, (), STEMS, UNKNOWN, starts), tuple(hits), tuple(coverage), {})

@@ -28,7 +28,7 @@ from qa.words import stems, words_of
 
 CORPUS = {
     "a.md": "# Light\n\nThe light burns, it burns.\n\n<!-- questions:\n- Does the lamp burn?\n-->\n\n## E\n\nOut.",
-    "b.txt": "Soup is cold. The rye-bread of Ystad is warm. " * 60,
+    "b.txt": "Soup is cold. The rye-bread of Ystad is warm. " * 60,  # one paragraph, three passages
 }
 
 
@@ -76,19 +76,26 @@ def test_an_opened_index_holds_what_was_written(made):
 
 
 def test_rows_belong_to_their_passages(made):
-    """Vectors stand in the order sentences, questions; `parents` and `sentence_rows` say whose they are."""
+    """Vectors of sentences stand before those of questions and of sentences with an opening; each has its passage."""
     index = open_index(made.index)
     counts = [len(passage.sentences) for passage in index.passages]
 
-    assert index.vectors.ntotal == len(index.parents) == sum(counts) + 1
+    continuing = [row for row, passage in enumerate(index.passages) if passage.opening]
+    again = [row for row in continuing for _ in range(counts[row])]
+    assert again
+    assert index.vectors.ntotal == len(index.parents) == sum(counts) + 1 + len(again)
     assert index.sentence_rows[0] == 0
     for row, count in enumerate(counts):
         first, after = index.sentence_rows[row : row + 2]
         assert after - first == count
         assert set(index.parents[first:after].tolist()) == {row}
     asked = index.questions[0].passage
-    assert [row for row in range(len(counts)) if len(index.questions_of(row))] == [asked]
-    assert index.questions_of(asked).tolist() == [index.vectors.ntotal - 1]
+    assert index.parents[sum(counts) :].tolist() == [asked, *again]
+    further = [index.further_rows_of(row) for row in range(len(counts))]
+    assert [len(rows) for rows in further] == [
+        int(row == asked) + counts[row] * (row in continuing) for row in range(len(counts))
+    ]
+    assert all((index.parents[rows] == row).all() for row, rows in enumerate(further))
 
 
 def test_the_vocabulary_counts_passages(made):
@@ -295,7 +302,7 @@ def test_signals_of_a_hit_are_cosines_of_the_stored_vectors(tiny_index):
     for hit in found.hits:
         own = [
             *range(*tiny_index.sentence_rows[hit.row : hit.row + 2]),
-            *tiny_index.questions_of(hit.row),
+            *tiny_index.further_rows_of(hit.row),
         ]
         cosines = [float(tiny_index.vectors.reconstruct(int(row)) @ vector) for row in own]
         assert hit.signals.sentence == pytest.approx(max(cosines), abs=1e-5)

@@ -167,10 +167,12 @@ def test_quantizing_keeps_directions():
     assert not quantize(np.zeros((1, 96), dtype=np.float32)).any()
 
 
-def test_tokens_belong_to_the_sentence_they_stand_in():
-    """Tokens of the context count for no sentence, tokens of a list marker for the sentence after it."""
-    passage = Passage("i", "d", (), 10, 30, "- One is. Two is it.", ((12, 19), (20, 30)), "Title. ")
+@pytest.mark.parametrize("opening", ["", "It began so. "])
+def test_tokens_belong_to_the_sentence_they_stand_in(opening):
+    """Tokens of context and opening count for no sentence, tokens of a list marker for the sentence after it."""
+    passage = Passage("i", "d", (), 10, 30, "- One is. Two is it.", ((12, 19), (20, 30)), "Title. ", 1, opening)
 
-    starts = np.array([0, 5, 7, 9, 13, 17, 21], dtype=np.int32)
+    starts = np.array([7, 9, 13, 17, 21], dtype=np.int32) + len(opening)
 
-    assert sentence_of_tokens(passage, starts).tolist() == [CONTEXT, CONTEXT, 0, 0, 0, 1, 1]
+    assert sentence_of_tokens(passage, starts).tolist() == [0, 0, 0, 1, 1]
+    assert sentence_of_tokens(passage, np.array([0, 5, 6 + len(opening)])).tolist() == [CONTEXT] * 3

@@ -124,6 +124,31 @@ def test_the_rest_of_a_long_list_carries_its_lead_in_as_context():
     assert all(p.context == "T. Bring these things: " and "Bring" not in p.text for p in others)
 
 
+@pytest.mark.parametrize("marker", ["", "- "])
+def test_the_rest_of_a_long_paragraph_knows_how_it_begins(marker):
+    """A passage that begins within a paragraph or item has its first sentence as opening; what is cited does not."""
+    about = "Anna Ancher wrote of the tower."
+    above = "\n\n".join(sentence(number) for number in range(30))
+    source = f"# T\n\n{above}\n\n{marker}{about} {' '.join(map(sentence, range(30, 60)))}"
+
+    found = passages(source)
+
+    holding = next(number for number, passage in enumerate(found) if about in passage.text)
+    within = found[holding + 1 :]
+    assert within
+    assert {passage.opening for passage in found[: holding + 1]} == {""}
+    assert {passage.opening for passage in within} == {f"{about} "}
+    assert {passage.preamble for passage in within} == {f"T. {about} "}
+    assert not any("Anna" in passage.text + passage.context for passage in within)
+
+
+def test_an_endless_opening_is_cut():
+    """Of a first sentence of 500 characters no more goes in front of the rest of the paragraph than of a heading."""
+    *_, last = passages(f"{'x' * 9} {'long ' * 98}end. {' '.join(map(sentence, range(30)))}")
+
+    assert len(last.opening) == 201
+
+
 def test_a_quotation_stays_with_who_said_it():
     """A list item below a quotation, which names the speaker, does not begin a passage."""
     quotes = "".join(f'"{sentence(number, 10 + number * 5)}"\n\n- Speaker {number}\n\n' for number in range(40))

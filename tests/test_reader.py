@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -61,7 +62,7 @@ def passage_of(lengths: list[int]) -> Passage:
     text = " ".join(chr(ord("a") + number) * length for number, length in enumerate(lengths))
     starts = [sum(lengths[:number]) + number for number in range(len(lengths))]
     spans = tuple((start + 7, start + 7 + length) for start, length in zip(starts, lengths, strict=True))
-    return Passage("i", "d", (), 7, 7 + len(text), text, spans, "Title. ")
+    return Passage("i", "d", (), 7, 7 + len(text), text, spans, "Title. ", 0, "")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,18 @@ def test_the_best_sentence_is_read_with_those_around_it(lengths, scores, letters
     assert "".join(dict.fromkeys(text.removeprefix("Title. ").replace(" ", ""))) == letters
     assert text.removeprefix("Title. ") in passage.text
     assert len(text) <= READ_CHARS + len("Title. ") or len(letters) == 1
+
+
+@pytest.mark.parametrize(
+    ("best", "read"), [(0, "Title. It began so. a b"), (1, "Title. It began so. a b"), (3, "Title. d")]
+)
+def test_what_goes_on_with_a_paragraph_is_read_behind_its_opening(best, read):
+    """The opening of the paragraph that a passage begins within stands in front of that paragraph's sentences alone."""
+    passage = replace(passage_of([150, 150, 300, 300]), continuing=2, opening="It began so. ")
+
+    text = excerpt(passage, [float(number == best) for number in range(4)])
+
+    assert " ".join("".join(dict.fromkeys(word)) if len(word) > 99 else word for word in text.split()) == read
 
 
 @pytest.mark.model

@@ -175,6 +175,31 @@ def test_what_stands_twice_is_embedded_once(settings, write, pretend_models):
             assert index.sentence_tokens.codes_of(vector).tolist() == own.tolist()
 
 
+def test_sentences_behind_the_opening_of_their_paragraph(settings, write, pretend_models):
+    """Those of a passage that begins within a paragraph are embedded without and with it; both are taken over."""
+    rest = [f"Word {'goes ' * n}on and on as it has to until the line of this sentence ends." for n in range(30)]
+    write(settings.corpus, {"a.md": f"# Title\n\nThe fox runs. {' '.join(rest)}"})
+    run(settings)
+    index = open_index(settings.index)
+    row = len(index.passages_of(next(iter(index.documents)))) - 1
+    passage = index.passages[row]
+    assert passage.preamble == "Title. The fox runs. "
+    expected = quantize(PretendTokenEncoder().encode_passage(passage.preamble + passage.text).states)
+    assert index.tokens.states_of(row).tolist() == expected.tolist()
+
+    write(settings.corpus, {"b.txt": "Another text."})
+    assert run(settings).embedded == 2  # its sentence and its tokens
+
+    index = open_index(settings.index)
+    plain, behind = range(*index.sentence_rows[row : row + 2]), index.further_rows_of(row)
+    for preamble, rows in ((passage.context, plain), (passage.preamble, behind)):
+        for vector, span in zip(rows, passage.sentences, strict=True):
+            reading = PretendEmbedder("any").read(preamble + passage.words(span))
+            assert index.vectors.reconstruct(int(vector)).tolist() == reading.vector.tolist()
+            own = pack(reading.tokens[len(words_of(preamble)) :])
+            assert index.sentence_tokens.codes_of(int(vector)).tolist() == own.tolist()
+
+
 def test_tokens_are_not_taken_over_when_the_context_changes(settings, write, pretend_models):
     """A text that reads the same with its context, but begins elsewhere, gets the tokens of its own words alone."""
     write(settings.corpus, {"a.md": "# Title\n\nPart. the fox runs."})
