@@ -36,7 +36,7 @@ _IN_PIECES = 0.4  # weight that the keyword signal gains where no token is a who
 _REPEATED = 0.03  # what a passage loses whose best sentence a better one shows too: measured in docs/evaluation.md
 _ROWS_A_PASSAGE = 6  # vectors looked at for one candidate: a passage has several sentences
 # Reading one takes longer than all that is before it, and changes little where the order is clear (docs/evaluation.md).
-_READ_WITHIN = 0.035  # of the best score
+_READ_WITHIN = 0.045  # of the best score
 _READ_AT_MOST = 8
 
 
