@@ -179,7 +179,9 @@ def read_real(folders: list[Path], work: Path) -> Real:
     for number in order:
         index, rows = groups[number]
         for row in rows:
-            passages.append(replace(index.passages[row], document_id=documents[number].id))
+            # Few passages of the sets begin within a paragraph, and fillers never do: their openings are left out.
+            passage = replace(index.passages[row], document_id=documents[number].id, continuing=0, opening="")
+            passages.append(passage)
             first, after = index.sentence_rows[row : row + 2]
             parts["s"].append(index.vectors.reconstruct_n(int(first), int(after - first)))
             parts["codes"] += [index.sentence_tokens.codes_of(sentence) for sentence in range(first, after)]
@@ -370,6 +372,7 @@ def measure_size(real: Real, size: int, work: Path) -> dict[str, Any]:
             documents=len(parts.documents),
             passages=size,
             sentences=len(parts.vectors),
+            continuing=0,
             files={},
         )
         began, processor = time.perf_counter(), time.process_time()
