@@ -151,7 +151,7 @@ def score(
     number, owner = sentence[segments], owner[segments]
     own = np.maximum.reduceat(similarity, segments, axis=0)
     context[owner[number == CONTEXT]] = own[number == CONTEXT]
-    # A sentence need not repeat what title, headings and opening say: their tokens count as if it did.
+    # A sentence need not repeat what stands in front of its passage: those tokens count as if it did.
     placed = _weighted(np.maximum(own, context[owner]), weights)
     for at, row, fit in zip(number, owner, placed, strict=True):
         if at != CONTEXT:
